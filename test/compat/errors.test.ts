@@ -154,6 +154,19 @@ it('says of a request that its provider rejects what is wrong with it, by code a
   expect(await rejected(words)).toBe(`${said} (gpt-4o invalid_request)`)
 })
 
+it('names what a provider rejects as the parameter, and nothing that might be words of the prompt', async () => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server, 'responses') })
+  const rejected = (param: string | null) => {
+    server.fail({ type: 'status', status: 400, body: { error: { message: 'no', type: 'invalid_request_error', param } } })
+    return openai().responses.create({ model: 'gpt-4o', input: 'hello' })
+  }
+  for (const param of ['top_p', 'tools[0].name']) await expect(rejected(param)).rejects.toMatchObject({ status: 422, param })
+  for (const param of [null, 'secret words']) await expect(rejected(param)).rejects.toMatchObject({ status: 422, param: null })
+  const stopped = openai().chat.completions.create({ ...ask, model: 'gpt-4o', stop: 'END' })
+  await expect(stopped).rejects.toMatchObject({ code: 'request_rejected', param: 'stop' })
+})
+
 it.each([false, true])(
   'says of a conversation that its provider finds too long the code by which clients know that (streamed: %s)',
   async (stream) => {

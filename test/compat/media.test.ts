@@ -170,6 +170,22 @@ it('hands lists of a transcription on as lists', async () => {
   expect(server.requests[0]?.body).toMatchObject({ 'keywords[]': lists.keywords, 'languages[]': 'de' })
 })
 
+it.each(['keywords', 'keywords[]'])('tells lists of a transcription apart by their entries, named %s', async (name) => {
+  const server = await openLoopback()
+  const { api } = await openCompat({ provider: openaiOver(server) })
+  const post = (...keywords: string[]) => {
+    const form = new FormData()
+    form.set('file', new Blob([question]))
+    form.set('model', 'openai-whisper')
+    for (const keyword of keywords) form.append(name, keyword)
+    return api.post('/v1/audio/transcriptions', form, { 'idempotency-key': 'once' })
+  }
+  expect((await post('Graz, Styria', 'Linz')).status).toBe(200)
+  expect(server.requests[0]?.body).toMatchObject({ 'keywords[]': ['Graz, Styria', 'Linz'] })
+  expect((await post('Graz, Styria', 'Linz')).headers.get('idempotency-replayed')).toBe('true')
+  expect((await post('Graz', ' Styria,Linz')).status).toBe(409)
+})
+
 it('speaks with a voice of OpenAI’s at OpenAI alone, and hands any other on', async () => {
   const voices: (string | undefined)[] = []
   const base = simulated({ services: ['voice_tts'] })
@@ -185,4 +201,27 @@ it('speaks with a voice of OpenAI’s at OpenAI alone, and hands any other on', 
   await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'alloy' })
   await openai().audio.speech.create({ model: 'elevenlabs', input: 'hello', voice: 'Rachel' })
   expect(voices).toEqual([undefined, 'Rachel'])
+})
+
+it('speaks with a custom voice of OpenAI’s there, by its id, and elsewhere with another', async () => {
+  const server = await openLoopback()
+  const custom = { input: 'hello', voice: { id: 'voice_1234' } }
+  const { openai } = await openCompat({ provider: openaiOver(server) })
+  for (const stream_format of [undefined, 'audio' as const]) {
+    await openai().audio.speech.create({ ...custom, model: 'openai-tts', stream_format })
+  }
+  expect(server.requests.map(({ body }) => body.voice)).toEqual([custom.voice, custom.voice])
+  const voices: (string | undefined)[] = []
+  const base = simulated({ services: ['voice_tts'] })
+  const elsewhere = await openCompat({
+    provider: {
+      ...base,
+      speak(request, context) {
+        voices.push(request.voice)
+        return base.speak?.(request, context) as ReturnType<NonNullable<typeof base.speak>>
+      },
+    },
+  })
+  await elsewhere.openai().audio.speech.create({ ...custom, model: 'elevenlabs' })
+  expect(voices).toEqual([undefined])
 })

@@ -283,6 +283,14 @@ it.each([
   ['input.0.content.0.type', { input: [{ role: 'developer', content: [picture] }] }],
   ['input.0.role', { input: [{ role: 'tool', content: 'sunny' }] }],
   ['truncation', { truncation: 'auto' }],
+  ['tools.0.defer_loading', { tools: [{ type: 'function', name: 'look', defer_loading: true }] }],
+  ['tools.0.allowed_callers.0', { tools: [{ type: 'function', name: 'look', allowed_callers: ['programmatic'] }] }],
+  [
+    'input.0.content.0.prompt_cache_breakpoint',
+    {
+      input: [{ role: 'user', content: [{ type: 'input_text', text: 'hello', prompt_cache_breakpoint: { mode: 'explicit' } }] }],
+    },
+  ],
   ['moderation', { moderation: { model: 'omni-moderation-latest' } }],
   ['context_management', { context_management: [{ type: 'compaction', compact_threshold: 1_000 }] }],
 ])('a response that needs %s is refused by name', async (param, fields) => {

@@ -289,6 +289,24 @@ describe('parameters of OpenAI’s', () => {
     expect(server.requests[0]?.body).toMatchObject({ messages: [{}, { role: 'assistant', content: 'I will not.' }, {}] })
   })
 
+  it.each([[''], [[]]])('leave the words of a refusal in the conversation beside a content of %j', async (content) => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const said = [...messages, { role: 'assistant', content, refusal: 'I will not.' }, ...messages]
+    expect((await api.post('/v1/chat/completions', { model: 'gpt-4o', messages: said })).status).toBe(200)
+    expect(server.requests[0]?.body).toMatchObject({ messages: [{}, { role: 'assistant', content: 'I will not.' }, {}] })
+  })
+
+  it('reach OpenAI also under names that every object has', async () => {
+    const server = await openLoopback()
+    const { api } = await openCompat({ provider: openaiOver(server) })
+    const odd = { constructor: { name: 'x' }, toString: 1, hasOwnProperty: 2, valueOf: 3 }
+    for (const stream of [false, true]) {
+      expect((await api.post('/v1/chat/completions', { model: 'gpt-4o', messages, stream, ...odd })).status).toBe(200)
+    }
+    for (const { body } of server.requests) expect(Object.entries(body)).toEqual(expect.arrayContaining(Object.entries(odd)))
+  })
+
   it('stay behind where another provider takes over, which would refuse them', async () => {
     const server = await openLoopback()
     server.fail({ type: 'status', status: 503 }, { times: 10 })

@@ -216,3 +216,16 @@ it('what is planned is priced by the model of whoever is ready, and not of an ad
   const texts = { ...planned, messages: ask.messages, max_output_tokens: ask.outputTokensMax }
   expect((await box.estimateTexts(texts)).total_credits_high).toBe(Number(formatCredits(high)))
 })
+
+it('an estimate says no more at least than it expects, where more usage costs less', async () => {
+  const steps = [{ amount: '0.5' }, { above: '100', amount: '0.01' }]
+  const tiers = { mode: 'volume' as const, comparison: 'gt' as const, steps }
+  const entries = [{ service: 'gpt', provider: 'gpt-4o-mini', rates: [{ unit: 'tokens' as const, tiers }] }]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const prices = new PriceBook({ name: 'volume', currency: 'credits', versions })
+  const box = await openBox({ prices, configuration: presets.balanced({ fallbackAiModel: undefined }) })
+  const workflow = box.workflow({ accountId: 'nobody', name: 'plan' })
+  const { low, expected, high } = await workflow.estimate({ chat: { messages: [{ role: 'user', content: 'When?' }] } })
+  expect(expected).toBe(credits(4))
+  expect([low <= expected, expected <= high]).toEqual([true, true])
+})

@@ -77,7 +77,7 @@ const ELSEWHERE = [
   ],
   ...['RouteDecision.exploration.candidate', 'RouteDecision.exploration.instead_of', 'RouteDecision.session'],
   ...['RouteDecision.session.candidate', 'RouteDecision.session.is_kept'],
-  ...['Price.model', 'Price.meter', 'Price.rules', 'AdapterStatus.reason', 'AdapterStatus.concurrency'],
+  ...['Price.model', 'Price.rules', 'AdapterStatus.reason', 'AdapterStatus.concurrency'],
   ...['AdapterStatus.concurrency.limit', 'AdapterStatus.concurrency.running', 'AdapterStatus.concurrency.waiting'],
   ...['OfferStatus.first_event_ms', 'OfferStatus.in_flight_max', 'OfferStatus.per_minute_max'],
   ...['ChatCompletion.choices.message.tool_calls', 'ChatCompletion.choices.message.tool_calls.id'],

@@ -353,6 +353,66 @@ test('an account whose deliveries hang holds up no other, however many of its ev
   await outbox.stop()
 })
 
+test.each([2, 3])('%i accounts whose deliveries hang hold up no other, however many of their events are due', async (count) => {
+  const hanging = Array.from({ length: count }, (_, index) => `hanging${index}`)
+  for (const id of hanging) {
+    await ledger.openAccount({ accountId: id, name: id })
+    const lines = Array.from({ length: 600 }, (_, index) => credits(101 + index))
+    await Promise.all(lines.map((balanceLow) => ledger.setAlerts({ accountId: id, balanceLow })))
+  }
+  now += 1
+  await fallAll(['bob', 'eve'])
+  const told: string[] = []
+  const outbox = new Outbox(ledger, {
+    pollMs: 5,
+    deliver: (event) => (hanging.includes(event.accountId) ? new Promise(() => undefined) : void told.push(event.accountId)),
+  })
+  outbox.start()
+  await expect.poll(() => told.toSorted()).toEqual(['bob', 'eve'])
+  await outbox.stop()
+})
+
+test('accounts whose deliveries have hung leave half of the places to the others, however many they are', async () => {
+  const hanging = Array.from({ length: 12 }, (_, index) => `hanging${index}`)
+  for (const id of hanging) await ledger.openAccount({ accountId: id, name: id })
+  const fallTwice = async () => {
+    for (let line = 101; line <= 102; line += 1) {
+      await Promise.all(hanging.map((id) => ledger.setAlerts({ accountId: id, balanceLow: credits(line) })))
+      await Promise.all(hanging.map((id) => ledger.setAlerts({ accountId: id })))
+    }
+  }
+  await fallTwice()
+  let timeouts = 0
+  let isOver = false
+  const told: string[] = []
+  let most = 0
+  const underWay = new Set<string>()
+  const outbox = new Outbox(ledger, {
+    concurrency: 6,
+    timeoutMs: 200,
+    attemptsMax: 1,
+    onError() {
+      timeouts += 1
+    },
+    async deliver(event, signal) {
+      if (!hanging.includes(event.accountId)) return void told.push(event.accountId)
+      underWay.add(event.id)
+      if (isOver) most = Math.max(most, underWay.size)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      underWay.delete(event.id)
+    },
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 24 })
+  expect(timeouts).toBe(24)
+  isOver = true
+  await fallTwice()
+  now += 1
+  await fallAll(['bob', 'eve'])
+  expect(await outbox.deliverDue()).toEqual({ delivered: 2, failed: 0, givenUp: 24 })
+  expect(most).toBe(3)
+  expect(told.toSorted()).toEqual(['bob', 'eve'])
+})
+
 test('an account that was left out is told again once its deliveries end, and not only after all others', async () => {
   const lines = Array.from({ length: 600 }, (_, index) => credits(101 + index))
   await Promise.all(lines.map((balanceLow) => ledger.setAlerts({ accountId, balanceLow })))
@@ -459,6 +519,28 @@ test('an event is tried again though its delays say no number for it, as a list 
   const [event] = await ledger.events({ accountId })
   expect(event?.dueAt).toBeGreaterThan(now)
   expect(await ledger.eventCounts()).toEqual({ waiting: 1, givenUp: 0 })
+})
+
+test.each([
+  ['has no text', Object.create(null), 'no reason given'],
+  ['has a message that is no text', Object.assign(new Error(), { message: 5 }), '5'],
+  ['has a message that cannot be read', Object.defineProperty(new Error(), 'message', { get: expect.fail }), 'no reason given'],
+  ['is cut off within a character', new Error(`${'a'.repeat(499)}\u{1f600}`), `${'a'.repeat(499)}\ufffd`],
+])('an event is given up also where the error of its last attempt %s', async (_, thrown, error) => {
+  await fall()
+  const deliver = () => Promise.reject(thrown)
+  expect(await new Outbox(ledger, { deliver, attemptsMax: 1 }).deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 1 })
+  expect(await ledger.events({ isGivenUp: true })).toMatchObject([{ error, attempts: 1 }])
+})
+
+test('an event tells why its receiver could not be reached, and not only that fetch failed', async () => {
+  await fall()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  await new Outbox(ledger, { deliver: webhook({ url, secret }) }).deliverDue()
+  expect(await ledger.events({ accountId })).toMatchObject([{ error: expect.stringMatching(/^fetch failed: .*ECONNREFUSED/) }])
+  server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 
 test('a handler may refuse an event for good', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { credits } from '@farebox/core'
-import { Ledger } from '@farebox/ledger'
+import { Ledger, seriesGroups } from '@farebox/ledger'
 import { type PostgresOptions, postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -136,6 +136,38 @@ describe('a database as somebody else has set it up', () => {
       for (const ledger of ledgers.splice(0)) await ledger.close()
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     }
+  })
+
+  test('in which somebody has made functions and operators that would fit better than those of Postgres: none is called', async () => {
+    // Anybody may make these in `public` up to Postgres 14, and they would run with the rights of the ledger's role.
+    const functions = ['text', 'bigint', 'boolean'].map((type) => `unnest(${type}[]) RETURNS SETOF ${type}`)
+    functions.push('to_timestamp(numeric) RETURNS timestamptz', 'trim_scale(bigint) RETURNS numeric')
+    for (const [left, right] of ['numeric integer', 'numeric bigint', 'bigint numeric'].map((pair) => pair.split(' '))) {
+      functions.push(`made(${left}, ${right}) RETURNS numeric`, `asked(${left}, ${right}) RETURNS boolean`)
+    }
+    functions.push('made(bigint, integer) RETURNS bigint')
+    for (const declaration of functions) {
+      const body = `BEGIN RAISE EXCEPTION 'somebody else was called: ${declaration}'; END`
+      await admin.query(`CREATE FUNCTION public.${declaration} LANGUAGE plpgsql AS $$ ${body} $$`)
+    }
+    const make = (name: string, left: string, right: string, by: string) =>
+      admin.query(`CREATE OPERATOR public.${name} (LEFTARG = ${left}, RIGHTARG = ${right}, FUNCTION = public.${by})`)
+    for (const [left = '', right = ''] of ['numeric integer', 'numeric bigint', 'bigint numeric'].map((pair) =>
+      pair.split(' '),
+    )) {
+      for (const name of ['+', '-', '*', '/', '%']) await make(name, left, right, 'made')
+      for (const name of ['=', '<>', '<', '>', '<=', '>=']) await make(name, left, right, 'asked')
+    }
+    await make('%', 'bigint', 'integer', 'made')
+
+    const ledger = await chargeFromTwo(database.url)
+    for (const groupBy of seriesGroups) {
+      for (const granularity of ['hour', 'day', 'week', 'month'] as const) {
+        expect((await ledger.usageSeries({ accountId: 'a', granularity, groupBy })).entries).toMatchObject([{ records: 20 }])
+      }
+    }
+    expect((await ledger.breakdowns({ accountId: 'a' })).services).toMatchObject([{ records: 20 }])
+    for (const view of ['users', 'multi_service_usage_records', 'api_key_services']) await admin.query(`SELECT * FROM ${view}`)
   })
 
   test('a change that no index has room for fails for good, and those that share its transaction do not', async () => {

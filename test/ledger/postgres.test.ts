@@ -13,7 +13,8 @@ import { openPostgres } from './open-postgres.ts'
 exerciseLedgerDriver('postgres', openPostgres)
 
 const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(7) } as const
-const work = { service: 'gpt', provider: 'gpt-4o-mini', usage } as const
+const gpt = { service: 'gpt', provider: 'gpt-4o-mini' } as const
+const work = { ...gpt, usage }
 
 describe('a ledger in Postgres', () => {
   let database: TestDatabase
@@ -293,7 +294,7 @@ describe('a ledger in Postgres', () => {
     }
     for (const host of [pipelining, parsing, wrapped]) {
       const its = new Ledger(postgres({ pool: host as PostgresPool }))
-      const hold = await its.placeHold({ accountId, amount: credits(7), ...work })
+      const hold = await its.placeHold({ accountId, amount: credits(7), ...gpt })
       if (hold.status !== 'held') expect.unreachable(hold.status)
       expect(await its.settleHold({ accountId, holdId: hold.holdId, usage })).toMatchObject({ status: 'charged' })
       expect((await its.verify(accountId)).mismatches).toEqual([])

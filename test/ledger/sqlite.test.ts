@@ -255,6 +255,26 @@ describe('a ledger in a SQLite file', () => {
     expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], entries: (rounds + 3) * 1_000 + 3 })
   })
 
+  test('a log that grew under a long read gives the disk back once the read has ended', async () => {
+    const text = 'x'.repeat(7_000_000)
+    const write = async (documents: number) => {
+      for (let count = 0; count < documents; count++) {
+        await ledger.saveDocument({ accountId, kind: 'long', documentId: crypto.randomUUID(), body: { text } })
+      }
+    }
+    const logBytes = () => statSync(`${filename}-wal`).size
+    const reader = new Database(filename, { readonly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM farebox_accounts').get()
+    await write(22)
+    expect(logBytes()).toBeGreaterThan(150_000_000)
+    reader.exec('COMMIT')
+    reader.close()
+    // The first copies the log into the file, and the second starts it again.
+    await write(2)
+    expect(logBytes()).toBeLessThan(70_000_000)
+  }, 60_000)
+
   test('ledgers that share a driver all go on while the log is copied', async () => {
     const driver = sqlite({ filename })
     const sharing = Array.from({ length: 8 }, () => new Ledger(driver))

@@ -116,7 +116,7 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
 
   async function answerSpeech({ request, fault, json, stream, bill }: Exchange): Promise<void> {
     const { model, input, voice, stream_format } = request.body
-    if (typeof model !== 'string' || typeof input !== 'string' || input === '' || typeof voice !== 'string') {
+    if (typeof model !== 'string' || typeof input !== 'string' || input === '' || !isVoice(voice)) {
       return json(400, errorBody('input is required', 'invalid_request_error', null, 'input'))
     }
     if ([...input].length > 4_096) {
@@ -151,6 +151,12 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
     connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options),
   })
   return { ...loopback, apiKey, heard }
+}
+
+/** A name, or the id of a custom voice. */
+function isVoice(voice: unknown): boolean {
+  if (typeof voice !== 'object' || voice === null) return typeof voice === 'string'
+  return 'id' in voice && typeof voice.id === 'string'
 }
 
 function modelList() {

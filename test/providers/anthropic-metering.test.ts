@@ -18,6 +18,16 @@ async function open(options: AnthropicLoopbackOptions = {}) {
   return { server, provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) }
 }
 
+const tokens = { unit: 'tokens' as const, amount: '1', per: '1000' }
+const searches = { unit: 'requests' as const, meter: 'web_searches', amount: '10' }
+
+/** A book with these rates for claude-3-haiku alone. */
+function haikuAt(...rates: (typeof tokens | typeof searches)[]) {
+  const entries = [{ service: 'gpt', provider: 'claude-3-haiku', rates }]
+  const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+  return new PriceBook({ name: 'test', currency: 'credits', versions: [version] })
+}
+
 describe('a chat with claude-3-haiku in a workflow', () => {
   it('costs the customer what the default book says, to the token that Anthropic counted', async () => {
     const { provider, server } = await open({ answer: () => used })
@@ -35,23 +45,29 @@ describe('a chat with claude-3-haiku in a workflow', () => {
     const usage = { input_tokens: 21_000, output_tokens: 1_000, server_tool_use: { web_search_requests: 2 } }
     const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn', usage }
     const provider = anthropic({ client: { messages: { create: async () => message } } })
-    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced(), prices: haikuAt(tokens) })
     const { accountId } = await openAccount(box)
     const answer = await box.workflow({ accountId, name: 'support' }).chat({ messages: [{ role: 'user', content: 'When?' }] })
     expect(formatCredits(answer.creditsUsed)).toBe('22')
+  })
+
+  it('costs us its searches, and customers 10 credits each by the default book', async () => {
+    const usage = { input_tokens: 21_000, output_tokens: 1_000, server_tool_use: { web_search_requests: 2 } }
+    const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn', usage }
+    const provider = anthropic({ client: { messages: { create: async () => message } } })
+    const box = await openBox({ providers: [provider], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'support' })
+    const answer = await workflow.chat({ messages: [{ role: 'user', content: 'When?' }] })
+    expect(formatCredits(answer.creditsUsed)).toBe('42')
+    // $0.0021 of input, $0.0005 of output and two searches at $10 per 1,000.
+    expect(await box.ledger.usageOf(accountId, workflow.id)).toMatchObject([{ cost: 22_600_000n }])
   })
 
   it('is held for with the searches that its options ask for, where the book has a price for them', async () => {
     const message = { model: 'claude-haiku-5-5', content: [{ type: 'text', text: 'At nine.' }], stop_reason: 'end_turn' }
     const usage = { input_tokens: 10, output_tokens: 10, server_tool_use: { web_search_requests: 3 } }
     const provider = anthropic({ client: { messages: { create: async () => ({ ...message, usage }) } } })
-    const tokens = { unit: 'tokens' as const, amount: '1', per: '1000' }
-    const searches = { unit: 'requests' as const, meter: 'web_searches', amount: '10' }
-    const bookOf = (...rates: (typeof searches)[]) => {
-      const entries = [{ service: 'gpt', provider: 'claude-3-haiku', rates: [tokens, ...rates] }]
-      const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
-      return new PriceBook({ name: 'test', currency: 'credits', versions: [version] })
-    }
     const chat = (tool?: object, own: Partial<ChatInput> = {}): ChatInput => ({
       messages: [{ role: 'user', content: 'When?' }],
       ...(tool && { providerOptions: { tools: [tool] } }),
@@ -63,7 +79,7 @@ describe('a chat with claude-3-haiku in a workflow', () => {
       const { accountId } = await openAccount(box, { balance: credits(balance) })
       return box.workflow({ accountId, name: 'support' })
     }
-    const priced = await open(bookOf(searches), 20)
+    const priced = await open(haikuAt(tokens, searches), 20)
     const highOf = async (input: ChatInput) => (await priced.estimate({ chat: input })).high
     const alone = await highOf(chat())
     expect(await highOf(chat({ ...search, max_uses: 3 }))).toBe(alone + credits(30))
@@ -74,7 +90,7 @@ describe('a chat with claude-3-haiku in a workflow', () => {
       await highOf(chat(undefined, { tools: [{ name: 'look', parameters: {} }] })),
     )
     await expect(priced.chat(chat({ ...search, max_uses: 3 }))).rejects.toMatchObject({ code: 'INSUFFICIENT_CREDITS' })
-    const unpriced = await open(bookOf(), 20)
+    const unpriced = await open(haikuAt(tokens), 20)
     expect(await unpriced.chat(chat({ ...search, max_uses: 3 }))).toMatchObject({ text: 'At nine.' })
   })
 

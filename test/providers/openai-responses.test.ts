@@ -119,6 +119,18 @@ describe('a chat that may search the web over the Responses API', () => {
     const answer = await workflow.chat(chat({ tools: [{ type: 'web_search' }], max_tool_calls: 2 }))
     expect(answer.creditsUsed).toBe(credits(21))
   })
+
+  it('is held for and charged with its searches by the default book, at 10 credits each', async () => {
+    const { adapter } = await open({ chat: () => ({ promptTokens: 500, completionTokens: 500, webSearches: 2 }) })
+    const box = await openBox({ providers: [adapter], configuration: presets.balanced() })
+    const { accountId } = await openAccount(box, { balance: credits(100) })
+    const workflow = await box.workflow({ accountId, name: 'support' })
+    const chat: ChatInput = { messages: [{ role: 'user', content: 'When?' }] }
+    const searching = { ...chat, providerOptions: { tools: [{ type: 'web_search' }], max_tool_calls: 2 } }
+    const { high } = await workflow.estimate({ chat })
+    expect((await workflow.estimate({ chat: searching })).high).toBe(high + credits(20))
+    expect((await workflow.chat(searching)).creditsUsed).toBe(credits(21))
+  })
 })
 
 describe('an answer of the Responses API', () => {

@@ -55,6 +55,16 @@ describe.each(packages.map((each) => [each.manifest.name, each] as const))('%s',
     expect(offences).toEqual([])
   })
 
+  // A strict installer, such as Yarn's Plug'n'Play without a fallback, gives a package only what its own dependents declare.
+  it('passes on the optional packages of those beneath it, in the same versions', () => {
+    const expected = packages
+      .filter((sister) => Object.hasOwn(manifest.dependencies ?? {}, sister.manifest.name))
+      .flatMap((sister) => Object.entries(sister.manifest.peerDependencies ?? {}))
+      .filter(([peer]) => peer !== 'vitest') // of the suites, which no package imports
+    expect(manifest.peerDependencies ?? {}).toMatchObject(Object.fromEntries(expected))
+    for (const [peer] of expected) expect(manifest.peerDependenciesMeta?.[peer], peer).toEqual({ optional: true })
+  })
+
   it('reaches into no other folder', () => {
     expect(files.flatMap((file) => importsBeyond(`${folder}/src`, file))).toEqual([])
   })

@@ -276,6 +276,7 @@ describe('a project that installs the tarballs', () => {
     )
     const compilerOptions = {
       strict: true,
+      exactOptionalPropertyTypes: true,
       noEmit: true,
       target: 'es2023',
       module: moduleResolution === 'bundler' ? 'esnext' : moduleResolution,

@@ -16,6 +16,7 @@ export interface Manifest {
   exports?: Record<string, string | { 'farebox-source': string }>
   dependencies?: Record<string, string>
   peerDependencies?: Record<string, string>
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>
   devDependencies?: Record<string, string>
 }
 

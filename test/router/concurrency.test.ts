@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type AttemptOptions, attempt, createConcurrency, createHealth, type WholeAnswer } from '@farebox/router'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { countedSignal, failure, routeOf, type Scripted } from './scripted.ts'
@@ -52,6 +54,24 @@ describe('slots', () => {
     slot?.()
     ;(await patient)?.()
     expect(concurrency.stats()).toMatchObject([{ running: 0, waiting: 0 }])
+  })
+
+  test('nothing is kept of those who gave up, even while no slot becomes free', async () => {
+    setFlagsFromString('--expose-gc')
+    const concurrency = createConcurrency({ default: 1 })
+    const slot = concurrency.takeNow('any')
+    const giveUp = async () => {
+      const caller = new AbortController()
+      const waiting = concurrency.take('any', caller.signal, 1_000)
+      caller.abort()
+      await waiting
+      return new WeakRef(caller.signal)
+    }
+    const left = [await giveUp(), await giveUp()]
+    await vi.advanceTimersByTimeAsync(0)
+    runInNewContext('gc')()
+    expect(left.map((signal) => signal.deref())).toEqual([undefined, undefined])
+    slot?.()
   })
 
   test('have no limit where none is set, and a limit is a whole number above zero', async () => {

@@ -4,9 +4,12 @@ import { parse } from 'yaml'
 /** Says what is wrong with `value` against a schema of a specification, by its name or as a pointer (`#/paths/…`); empty when nothing is. */
 export type OpenapiValidator = (schema: string, value: unknown) => string[]
 
-/** Makes a validator out of an OpenAPI document, in YAML or JSON. */
-export function openapiValidator(text: string): OpenapiValidator {
-  const { components, paths } = withoutDialect(parse(text)) as { components: object; paths: object }
+/** Makes a validator out of an OpenAPI document, in YAML or JSON, or parsed. */
+export function openapiValidator(given: string | object): OpenapiValidator {
+  const { components, paths } = withoutDialect(typeof given === 'string' ? parse(given) : given) as {
+    components: object
+    paths: object
+  }
   // Formats are hints in OpenAPI, and unknown keywords its extensions.
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
   ajv.addSchema({ $id: 'spec', components, paths })

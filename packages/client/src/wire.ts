@@ -959,6 +959,8 @@ export interface Problem {
   most?: number
   /** For `REQUEST_REJECTED`: the last provider's reason, `invalid_request`, `content_policy`, `context_too_long` or `unsupported`. */
   kind?: string
+  /** For `REQUEST_REJECTED`: the parameter that the last provider found wrong, as it names it. */
+  parameter?: string
   /** For `REFUND_EXCEEDS_CHARGE`: the credits that are left to give back, as a decimal string. */
   refundable?: string
   /** For 402: the budget that was too small. */

@@ -139,9 +139,12 @@ export class ProvidersFailedError extends FareboxError {
   readonly attempts: readonly { provider: string; kind: string }[]
   /** How long the provider asked to wait before a retry. */
   readonly retryAfterMs: number | undefined
+  /** For `REQUEST_REJECTED`: the parameter that the last provider found wrong, as it names it. */
+  readonly parameter: string | undefined
 
   constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
-    const fault = code === 'REQUEST_REJECTED' && isProviderError(cause) ? faultOf(cause) : ''
+    const rejection = code === 'REQUEST_REJECTED' && isProviderError(cause) ? cause : undefined
+    const fault = rejection ? faultOf(rejection) : ''
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ') + fault
     super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
@@ -149,15 +152,21 @@ export class ProvidersFailedError extends FareboxError {
     const isHopeless = attempts.length > 0 && attempts.every(({ kind }) => kind === 'unsupported')
     this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN' && !isHopeless
     this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
+    this.parameter = rejection && parameterOf(rejection)
     this.attempts = attempts
   }
 }
 
 /** Describes what a provider found wrong, but leaves out its message, which may quote the prompt or a key. */
-function faultOf({ providerCode = '', providerParameter = '' }: ProviderError): string {
+function faultOf(error: ProviderError): string {
+  const { providerCode = '' } = error
+  const parameter = parameterOf(error)
   const code = /^[\w.-]{1,64}$/.test(providerCode) ? ` ${providerCode}` : ''
-  const parameter = /^[\w.[\]-]{1,200}$/.test(providerParameter) ? ` at ${providerParameter}` : ''
-  return code || parameter ? `:${code}${parameter}` : ''
+  return code || parameter ? `:${code}${parameter ? ` at ${parameter}` : ''}` : ''
+}
+
+function parameterOf({ providerParameter = '' }: ProviderError): string | undefined {
+  return /^[\w.[\]-]{1,200}$/.test(providerParameter) ? providerParameter : undefined
 }
 
 const FAILED: Readonly<Record<ProvidersFailedError['code'], string>> = {

@@ -76,15 +76,15 @@ function estimateCall(parts: MeterParts, owner: EstimateOwner, request: RouteReq
   }
 }
 
-/** The lowest charge of any candidate, for the least that it may use. */
+/** The lowest charge of any candidate: for the least that it may use, or where more costs less, for what it is expected to use. */
 function leastOf(
   { prices }: MeterParts,
   { candidates }: Route,
   numbers: PhoneNumbers | undefined,
   low: LowOf | undefined,
 ): Credits {
-  const charges = candidates.map(({ offer, chargeExpected }) =>
-    low ? prices.predict(offer, low(offer), numbers).charge : chargeExpected,
+  const charges = candidates.flatMap(({ offer, chargeExpected }) =>
+    low ? [chargeExpected, prices.predict(offer, low(offer), numbers).charge] : [chargeExpected],
   )
   charges.sort((a, b) => (a < b ? -1 : 1))
   return charges[0] ?? microCredits(0n)

@@ -104,9 +104,9 @@ export class MountedWorkflow implements WorkflowOptions {
   readonly accountId: string
   readonly apiKey: AuthenticatedKey
   readonly name: string
-  readonly configuration: ServiceConfiguration | undefined
-  readonly maxCredits: Credits | undefined
-  readonly reserve: Credits | undefined
+  readonly configuration?: ServiceConfiguration
+  readonly maxCredits?: Credits
+  readonly reserve?: Credits
   readonly #caller: Caller
 
   constructor(

@@ -1,5 +1,6 @@
 import { type Credits, microCredits, type Quantity, type Service, type Unit } from '@farebox/core'
 import type { LedgerDriver } from './driver.ts'
+import { checkNames, type Names } from './known-fields.ts'
 import { rollupTotals } from './rollup-query.ts'
 
 /** Which part of an account's history a breakdown covers. Times are epoch milliseconds, extended to whole hours. */
@@ -44,8 +45,20 @@ export interface Breakdowns {
   workflows: WorkflowBreakdown[]
 }
 
+export const filterFields: Names<BreakdownFilter> = {
+  accountId: true,
+  from: true,
+  to: true,
+  apiKeyId: true,
+  userId: true,
+  workflowName: true,
+  service: true,
+  provider: true,
+}
+
 /** Where credits went, from daily and hourly sums. */
 export async function breakdowns(reads: LedgerDriver, filter: BreakdownFilter): Promise<Breakdowns> {
+  checkNames(filter, filterFields, 'breakdowns()')
   const services = await rollupTotals(
     reads,
     'usage_rollups',

@@ -1,3 +1,5 @@
+import { bigint } from './sql-number.ts'
+
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const WEEK = 7 * DAY
@@ -50,11 +52,11 @@ export function bucketCount(granularity: Granularity, from: number, to: number):
 export function bucketSql(granularity: Granularity, column: string, from: number, to: number): string {
   switch (granularity) {
     case 'hour':
-      return `${column} - ${column} % ${HOUR}`
+      return `${column} - ${column} % ${bigint(HOUR)}`
     case 'day':
-      return `${column} - ${column} % ${DAY}`
+      return `${column} - ${column} % ${bigint(DAY)}`
     case 'week':
-      return `${column} - (${column} + ${WEEK - MONDAY}) % ${WEEK}`
+      return `${column} - (${column} + ${WEEK - MONDAY}) % ${bigint(WEEK)}`
     case 'month':
       return monthSql(column, from, to)
   }

@@ -1,5 +1,6 @@
 import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
+import { checkNames, type Names, newWorkflowFields } from './known-fields.ts'
 import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
 
 /** The largest amount in one change: a billion credits. A larger one is a mistake, and sums of many amounts must fit a column. */
@@ -140,10 +141,13 @@ export function checkLimit(value: unknown): number {
   return limit
 }
 
+const rolloverFields: Names<RolloverInput> = { max: true, ttlMs: true, times: true }
+
 /** How a grant is carried over, as the state machine takes it. */
 export function checkRollover(input: RolloverInput, expiresAt: number | undefined): NonNullable<Operations['grant']['rollover']> {
   if (typeof input !== 'object' || input === null)
     throw new InvalidInputError('rollover', `must be an object, received ${show(input)}`)
+  checkNames(input, rolloverFields, 'rollover', 'rollover.')
   if (expiresAt === undefined)
     throw new InvalidInputError('rollover', 'needs expiresAt: a grant that never expires is not carried over')
   const times = checkInteger('rollover.times', input.times ?? 1)
@@ -214,9 +218,12 @@ export function checkKeyServices(services: readonly KeyServiceInput[], apiKeyId:
   return checked
 }
 
+const keyServiceFields: Names<KeyServiceInput> = { service: true, provider: true, enabled: true, costLimitPerRequest: true }
+
 function checkKeyService(field: string, input: KeyServiceInput, apiKeyId: string): KeyServiceInput & { id: string } {
   if (typeof input !== 'object' || input === null)
     throw new InvalidInputError(field, `must be an object, received ${show(input)}`)
+  checkNames(input, keyServiceFields, 'services', `${field}.`)
   const service = checkService(`${field}.service`, input.service)
   const provider = checkOptionalText(`${field}.provider`, input.provider)
   const enabled = input.enabled ?? true
@@ -296,5 +303,6 @@ export function checkOpening({
   if (typeof opensWorkflow !== 'object' || opensWorkflow === null)
     throw new InvalidInputError('opensWorkflow', `must be an object, received ${show(opensWorkflow)}`)
   if (workflowId === undefined) throw new InvalidInputError('workflowId', 'must be given where opensWorkflow is')
+  checkNames(opensWorkflow, newWorkflowFields, 'opensWorkflow', 'opensWorkflow.')
   return checkNewWorkflow('opensWorkflow.', opensWorkflow)
 }

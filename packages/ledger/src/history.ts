@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkInteger, checkLimit, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
+import { checkNames, type Names } from './known-fields.ts'
 import { decodeEntry } from './machine/journal.ts'
 import type { GrantRow, TableName, UsageRow } from './rows.ts'
 import { type RowsOf, rowsQuery } from './rows-query.ts'
@@ -19,6 +20,8 @@ export interface HistoryRange {
    */
   until?: number
 }
+
+const rangeFields: Names<HistoryRange> = { accountId: true, from: true, until: true }
 
 /** What an account is, without its balance. */
 export interface AccountFacts {
@@ -96,11 +99,8 @@ export class LedgerHistory {
   }
 
   /** Grants that were charged back in a range of time, each once, in the order of their accounts. */
-  async *chargebacks({
-    accountId,
-    from = 0,
-    until = END_OF_TIME,
-  }: HistoryRange = {}): AsyncGenerator<ChargedBackGrant[], void, undefined> {
+  async *chargebacks(range: HistoryRange = {}): AsyncGenerator<ChargedBackGrant[], void, undefined> {
+    const { accountId, from = 0, until = END_OF_TIME } = checkRange(range)
     for await (const page of this.#pages(
       'grants',
       'grant_id',
@@ -185,10 +185,11 @@ export class LedgerHistory {
   async *#pages<Name extends 'usage_records' | 'grants'>(
     table: Name,
     key: string,
-    { accountId, from = 0, until = END_OF_TIME }: HistoryRange,
+    given: HistoryRange,
     idOf: (row: RowsOf<Name>[number]) => string,
     only = '',
   ): AsyncGenerator<RowsOf<Name>, void, undefined> {
+    const { accountId, from = 0, until = END_OF_TIME } = checkRange(given)
     const range = `created_at >= ? AND created_at < ?${only && ` AND ${only}`}`
     let [account, id] = [accountId ?? '', '']
     for (;;) {
@@ -221,4 +222,9 @@ export class LedgerHistory {
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#driver.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
+}
+
+function checkRange(range: HistoryRange): HistoryRange {
+  checkNames(range, rangeFields, 'a range of the history')
+  return range
 }

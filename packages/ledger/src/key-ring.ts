@@ -54,7 +54,7 @@ export class KeyRing {
   async ofAccount(accountId: string): Promise<ApiKeySummary[]> {
     const [keys, services] = await Promise.all([
       this.#rows('api_keys', 'WHERE account_id = ? ORDER BY created_at DESC, api_key_id', [accountId]),
-      this.#rows('api_key_services', 'WHERE account_id = ? ORDER BY service_type, provider', [accountId]),
+      this.#rows('api_key_services', 'WHERE account_id = ? ORDER BY service_type, provider NULLS FIRST', [accountId]),
     ])
     return keys.map((row) =>
       summaryOf(
@@ -106,7 +106,7 @@ export class KeyRing {
   }
 
   #servicesOf({ accountId, apiKeyId }: ApiKeyRow): Promise<ApiKeyServiceRow[]> {
-    return this.#rows('api_key_services', 'WHERE account_id = ? AND api_key_id = ? ORDER BY service_type, provider', [
+    return this.#rows('api_key_services', 'WHERE account_id = ? AND api_key_id = ? ORDER BY service_type, provider NULLS FIRST', [
       accountId,
       apiKeyId,
     ])

@@ -32,6 +32,7 @@ import type { LedgerDriver } from './driver.ts'
 import { errorOf, InvalidInputError, LedgerOverloadedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
 import { LedgerHistory } from './history.ts'
 import type { KeyUse } from './key-uses.ts'
+import { checkFields } from './known-fields.ts'
 import { revocationKeyOf } from './machine/grants.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
@@ -225,6 +226,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Opens an account with an empty balance. */
   async openAccount(input: OpenAccountInput, call?: CallOptions<Transaction>): Promise<OpenAccountOutcome> {
+    checkFields('openAccount', input, call)
     const accountId = input.accountId ?? newId('openAccount', '', input.idempotencyKey)
     const fields = {
       name: checkText('name', input.name),
@@ -239,6 +241,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * repays nothing, and the debt keeps reducing what may be spent.
    */
   async grant(input: GrantInput, call?: CallOptions<Transaction>): Promise<GrantOutcome> {
+    checkFields('grant', input, call)
     const grantId = checkNewId('grantId', input.grantId ?? newId('grant', input.accountId, input.idempotencyKey))
     const effectiveAt = input.effectiveAt === undefined ? undefined : checkTime('effectiveAt', input.effectiveAt)
     const expiresAt = input.expiresAt === undefined ? undefined : checkTime('expiresAt', input.expiresAt)
@@ -264,6 +267,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * once `ttlMs` plus `graceMs` have passed.
    */
   async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
+    checkFields('placeHold', input, call)
     const holdId = checkNewId('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
     const fields = {
       holdId,
@@ -287,6 +291,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * closed. Without an idempotency key, each call takes effect.
    */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
+    checkFields('extendHold', input, call)
     const fields = {
       holdId: checkKnownId('holdId', input.holdId),
       ttlMs: input.ttlMs === undefined ? undefined : checkSpan('ttlMs', input.ttlMs, 1),
@@ -301,6 +306,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * was released, everything is charged afresh under the same policy. charged + shortfall is always the rated price, rounded.
    */
   async settleHold(input: SettleHoldInput, call?: CallOptions<Transaction>): Promise<SettleHoldOutcome> {
+    checkFields('settleHold', input, call)
     const final = input.final ?? true
     if (!final && input.usageId === undefined)
       throw new InvalidInputError('usageId', 'must name the part of a hold that is settled in parts')
@@ -323,12 +329,14 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Gives back everything that a hold still sets aside, and ends it. */
   async releaseHold(input: ReleaseHoldInput, call?: CallOptions<Transaction>): Promise<ReleaseHoldOutcome> {
+    checkFields('releaseHold', input, call)
     const holdId = checkKnownId('holdId', input.holdId)
     return this.#change('releaseHold', input, `releaseHold:${holdId}`, { holdId }, call)
   }
 
   /** Charges work that no hold was placed for. Refuses when the balance does not cover it, unless `overage` says otherwise. */
   async charge(input: ChargeInput, call?: CallOptions<Transaction>): Promise<ChargeOutcome> {
+    checkFields('charge', input, call)
     const usageId = checkText('usageId', input.usageId ?? newId('charge', input.accountId, input.idempotencyKey))
     const fields = {
       usageId,
@@ -356,6 +364,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * had never been made.
    */
   async refund(input: RefundInput, call?: CallOptions<Transaction>): Promise<RefundOutcome> {
+    checkFields('refund', input, call)
     const fields = {
       ...correctionFields('refund', input),
       amount: input.amount === undefined ? undefined : checkAmount('amount', input.amount),
@@ -365,6 +374,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Corrects what a usage record cost the customer, or us, or both, for example when a price arrives late. */
   async adjust(input: AdjustInput, call?: CallOptions<Transaction>): Promise<AdjustOutcome> {
+    checkFields('adjust', input, call)
     if (input.charge === undefined && input.cost === undefined) throw new InvalidInputError('charge', 'or cost must be given')
     const fields = {
       ...correctionFields('adjust', input),
@@ -381,6 +391,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * again if a refund brings it back.
    */
   async revokeGrant(input: RevokeGrantInput, call?: CallOptions<Transaction>): Promise<RevokeGrantOutcome> {
+    checkFields('revokeGrant', input, call)
     const grantId = checkKnownId('grantId', input.grantId)
     return this.#change('revokeGrant', input, revocationKeyOf(grantId), { grantId }, call)
   }
@@ -390,18 +401,21 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * Freeze the account as well to stop spending on its credit line.
    */
   async chargeback(input: ChargebackInput, call?: CallOptions<Transaction>): Promise<ChargebackOutcome> {
+    checkFields('chargeback', input, call)
     const fields = { grantId: checkKnownId('grantId', input.grantId), reason: checkOptionalText('reason', input.reason) }
     return this.#change('chargeback', input, `chargeback:${fields.grantId}`, fields, call)
   }
 
   /** Refuses new work on an account until it is unfrozen. Work in progress may still settle its holds. */
   async freezeAccount(input: FreezeAccountInput, call?: CallOptions<Transaction>): Promise<FreezeAccountOutcome> {
+    checkFields('freezeAccount', input, call)
     const fields = { isFrozen: checkFlag('isFrozen', input.isFrozen), reason: checkOptionalText('reason', input.reason) }
     return this.#change('freezeAccount', input, null, fields, call)
   }
 
   /** Opens a workflow: an envelope for calls that share a budget, a receipt and an id. Refused if its reserve cannot be held. */
   async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
+    checkFields('openWorkflow', input, call)
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
     const fields = {
       workflowId,
@@ -414,6 +428,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Closes a workflow and releases the holds still open under it. Closing it again returns the first outcome. */
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
+    checkFields('closeWorkflow', input, call)
     const workflowId = checkText('workflowId', input.workflowId)
     return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId, announce: this.#announces }, call)
   }
@@ -429,6 +444,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     input: CreateApiKeyInput & { secret?: string },
     call?: CallOptions<Transaction>,
   ): Promise<CreateApiKeyOutcome> {
+    checkFields('createApiKey', input, call)
     const secret = checkSecret(input.secret)
     const apiKeyId = checkText('apiKeyId', input.apiKeyId ?? newId('createApiKey', input.accountId, input.idempotencyKey))
     if (input.services?.length === 0)
@@ -468,6 +484,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     input: RotateApiKeyInput & { secret?: string },
     call?: CallOptions<Transaction>,
   ): Promise<RotateApiKeyOutcome> {
+    checkFields('rotateApiKey', input, call)
     const secret = checkSecret(input.secret)
     const fields = {
       apiKeyId: checkText('apiKeyId', input.apiKeyId),
@@ -486,6 +503,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * transaction of the host, it takes up to ten seconds after the commit.
    */
   async revokeApiKey(input: RevokeApiKeyInput, call?: CallOptions<Transaction>): Promise<RevokeApiKeyOutcome> {
+    checkFields('revokeApiKey', input, call)
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const outcome = await this.#change('revokeApiKey', input, `revokeApiKey:${apiKeyId}`, { apiKeyId }, call)
     this.forgetApiKey(apiKeyId)
@@ -494,6 +512,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Replaces the services that an API key may use. An empty list leaves it none. */
   async setKeyServices(input: SetKeyServicesInput, call?: CallOptions<Transaction>): Promise<SetKeyServicesOutcome> {
+    checkFields('setKeyServices', input, call)
     const apiKeyId = checkText('apiKeyId', input.apiKeyId)
     const fields = { apiKeyId, services: checkKeyServices(input.services, apiKeyId) }
     const outcome = await this.#change('setKeyServices', input, null, fields, call)
@@ -503,6 +522,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Limits what an account, a user or an API key may spend in a period, in total or on one service. */
   async setBudget(input: SetBudgetInput, call?: CallOptions<Transaction>): Promise<SetBudgetOutcome> {
+    checkFields('setBudget', input, call)
     const { userId, apiKeyId, service, period } = input
     const scope = {
       userId: checkOptionalText('userId', userId),
@@ -526,6 +546,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * previous ones. A threshold above the current balance alerts at once. If a top-up was too small, the next one is requested.
    */
   async setAlerts(input: SetAlertsInput, call?: CallOptions<Transaction>): Promise<SetAlertsOutcome> {
+    checkFields('setAlerts', input, call)
     const { balanceLow, topUp } = input
     const fields = {
       balanceLow: balanceLow === undefined ? undefined : checkAmount('balanceLow', balanceLow),
@@ -536,6 +557,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Gives up a top-up that was requested, so that the next fall of the balance requests one again. */
   async cancelTopUp(input: CancelTopUpInput, call?: CallOptions<Transaction>): Promise<CancelTopUpOutcome> {
+    checkFields('cancelTopUp', input, call)
     const fields = { topUpId: checkText('topUpId', input.topUpId), reason: checkOptionalText('reason', input.reason) }
     return this.#change('cancelTopUp', input, `cancelTopUp:${fields.topUpId}`, fields, call)
   }
@@ -557,6 +579,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /** Stores a document of the host in an account, for example an agent. One with a `version` replaces earlier versions. */
   async saveDocument(input: SaveDocumentInput, call?: CallOptions<Transaction>): Promise<SaveDocumentOutcome> {
+    checkFields('saveDocument', input, call)
     if (input.version !== undefined) return this.#replaceDocument(input, input.version, call)
     const fields = {
       kind: checkService('kind', input.kind),

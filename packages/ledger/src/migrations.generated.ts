@@ -323,10 +323,11 @@ WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
   ],
   postgres: [
     { number: 1, name: 'ledger', sql: `-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
+-- Ids, and whatever else is looked up or sorted, compare by bytes: as on SQLite, and whatever the collations of the system are upgraded to.
 
 -- One row per account: its balance, and the head of its journal.
 CREATE TABLE {schema}.farebox_accounts (
-  account_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
   name TEXT NOT NULL,
   credit_limit BIGINT NOT NULL,
   debt_limit BIGINT NOT NULL,
@@ -347,8 +348,8 @@ CREATE TABLE {schema}.farebox_accounts (
 
 -- Spendable value, and what is left of it.
 CREATE TABLE {schema}.farebox_grants (
-  account_id TEXT NOT NULL,
-  grant_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  grant_id TEXT COLLATE "C" NOT NULL,
   source TEXT NOT NULL,
   priority BIGINT NOT NULL,
   amount BIGINT NOT NULL CHECK (amount > 0),
@@ -366,9 +367,9 @@ CREATE TABLE {schema}.farebox_grants (
 
 -- Value set aside before work starts.
 CREATE TABLE {schema}.farebox_holds (
-  account_id TEXT NOT NULL,
-  hold_id TEXT NOT NULL,
-  workflow_id TEXT,
+  account_id TEXT COLLATE "C" NOT NULL,
+  hold_id TEXT COLLATE "C" NOT NULL,
+  workflow_id TEXT COLLATE "C",
   service TEXT NOT NULL,
   provider TEXT NOT NULL,
   api_key_id TEXT,
@@ -391,8 +392,8 @@ CREATE TABLE {schema}.farebox_holds (
 
 -- Calls that share a budget and a receipt; lines holds the receipt as JSON.
 CREATE TABLE {schema}.farebox_workflows (
-  account_id TEXT NOT NULL,
-  workflow_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  workflow_id TEXT COLLATE "C" NOT NULL,
   root_id TEXT NOT NULL,
   parent_id TEXT,
   name TEXT NOT NULL,
@@ -412,10 +413,10 @@ CREATE TABLE {schema}.farebox_workflows (
 
 -- What each attempt consumed and what it cost. Never updated.
 CREATE TABLE {schema}.farebox_usage_records (
-  account_id TEXT NOT NULL,
-  usage_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  usage_id TEXT COLLATE "C" NOT NULL,
   sequence BIGINT NOT NULL,
-  workflow_id TEXT,
+  workflow_id TEXT COLLATE "C",
   hold_id TEXT,
   service TEXT NOT NULL,
   provider TEXT NOT NULL,
@@ -432,18 +433,18 @@ CREATE TABLE {schema}.farebox_usage_records (
   api_key_id TEXT,
   user_id TEXT,
   details TEXT,
-  corrects TEXT,
+  corrects TEXT COLLATE "C",
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, usage_id)
 );
 
 -- Append-only and hash-chained by account; postings of one entry add up to zero.
 CREATE TABLE {schema}.farebox_journal (
-  account_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
   sequence BIGINT NOT NULL,
   at BIGINT NOT NULL,
   verb TEXT NOT NULL,
-  idempotency_key TEXT,
+  idempotency_key TEXT COLLATE "C",
   content TEXT NOT NULL,
   outcome TEXT NOT NULL,
   postings TEXT NOT NULL,
@@ -453,9 +454,9 @@ CREATE TABLE {schema}.farebox_journal (
 
 -- Only the SHA-256 of a key is kept. After a rotation the key before is good until previous_until.
 CREATE TABLE {schema}.farebox_api_keys (
-  account_id TEXT NOT NULL,
-  api_key_id TEXT NOT NULL,
-  prefix TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  api_key_id TEXT COLLATE "C" NOT NULL,
+  prefix TEXT COLLATE "C" NOT NULL,
   hash TEXT NOT NULL,
   name TEXT NOT NULL,
   user_id TEXT,
@@ -471,11 +472,11 @@ CREATE TABLE {schema}.farebox_api_keys (
 
 -- What a key may use. No row for a key: everything.
 CREATE TABLE {schema}.farebox_api_key_services (
-  account_id TEXT NOT NULL,
-  id TEXT NOT NULL,
-  api_key_id TEXT NOT NULL,
-  service_type TEXT NOT NULL,
-  provider TEXT,
+  account_id TEXT COLLATE "C" NOT NULL,
+  id TEXT COLLATE "C" NOT NULL,
+  api_key_id TEXT COLLATE "C" NOT NULL,
+  service_type TEXT COLLATE "C" NOT NULL,
+  provider TEXT COLLATE "C",
   enabled BOOLEAN NOT NULL,
   cost_limit_per_request BIGINT,
   created_at BIGINT NOT NULL,
@@ -484,7 +485,7 @@ CREATE TABLE {schema}.farebox_api_key_services (
 
 -- Leads from the start of a key to its account. No account owns it.
 CREATE TABLE {schema}.farebox_api_key_prefixes (
-  prefix TEXT NOT NULL,
+  prefix TEXT COLLATE "C" NOT NULL,
   account_id TEXT NOT NULL,
   api_key_id TEXT NOT NULL,
   PRIMARY KEY (prefix)
@@ -492,7 +493,7 @@ CREATE TABLE {schema}.farebox_api_key_prefixes (
 
 -- What each process of the host last told the others of its providers, as JSON. No account owns it, and nothing is lost with it.
 CREATE TABLE {schema}.farebox_provider_health (
-  process_id TEXT NOT NULL,
+  process_id TEXT COLLATE "C" NOT NULL,
   news TEXT NOT NULL,
   told_at BIGINT NOT NULL,
   PRIMARY KEY (process_id)
@@ -500,8 +501,8 @@ CREATE TABLE {schema}.farebox_provider_health (
 
 -- Limits over time, with what their current window has used.
 CREATE TABLE {schema}.farebox_budgets (
-  account_id TEXT NOT NULL,
-  budget_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  budget_id TEXT COLLATE "C" NOT NULL,
   user_id TEXT,
   api_key_id TEXT,
   service TEXT,
@@ -520,9 +521,9 @@ CREATE TABLE {schema}.farebox_budgets (
 
 -- What the host keeps beside the money, such as agents.
 CREATE TABLE {schema}.farebox_documents (
-  account_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  document_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  kind TEXT COLLATE "C" NOT NULL,
+  document_id TEXT COLLATE "C" NOT NULL,
   body TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, kind, document_id)
@@ -530,8 +531,8 @@ CREATE TABLE {schema}.farebox_documents (
 
 -- What somebody is to be told, and whether that was done. Due and not delivered: waiting. Neither: given up.
 CREATE TABLE {schema}.farebox_events (
-  account_id TEXT NOT NULL,
-  event_id TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  event_id TEXT COLLATE "C" NOT NULL,
   type TEXT NOT NULL,
   data TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -544,15 +545,15 @@ CREATE TABLE {schema}.farebox_events (
 
 -- Sums of usage records by hour and by day: what breakdowns read.
 CREATE TABLE {schema}.farebox_usage_rollups (
-  account_id TEXT NOT NULL,
-  period TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  period TEXT COLLATE "C" NOT NULL,
   starts_at BIGINT NOT NULL,
-  service TEXT NOT NULL,
-  provider TEXT NOT NULL,
-  unit TEXT NOT NULL,
-  workflow_name TEXT NOT NULL,
-  api_key_id TEXT NOT NULL,
-  user_id TEXT NOT NULL,
+  service TEXT COLLATE "C" NOT NULL,
+  provider TEXT COLLATE "C" NOT NULL,
+  unit TEXT COLLATE "C" NOT NULL,
+  workflow_name TEXT COLLATE "C" NOT NULL,
+  api_key_id TEXT COLLATE "C" NOT NULL,
+  user_id TEXT COLLATE "C" NOT NULL,
   records BIGINT NOT NULL,
   quantity BIGINT NOT NULL,
   charged BIGINT NOT NULL,
@@ -563,12 +564,12 @@ CREATE TABLE {schema}.farebox_usage_rollups (
 
 -- Counts of workflows by hour and by day.
 CREATE TABLE {schema}.farebox_workflow_rollups (
-  account_id TEXT NOT NULL,
-  period TEXT NOT NULL,
+  account_id TEXT COLLATE "C" NOT NULL,
+  period TEXT COLLATE "C" NOT NULL,
   starts_at BIGINT NOT NULL,
-  workflow_name TEXT NOT NULL,
-  api_key_id TEXT NOT NULL,
-  user_id TEXT NOT NULL,
+  workflow_name TEXT COLLATE "C" NOT NULL,
+  api_key_id TEXT COLLATE "C" NOT NULL,
+  user_id TEXT COLLATE "C" NOT NULL,
   opened BIGINT NOT NULL,
   closed BIGINT NOT NULL,
   duration_ms BIGINT NOT NULL,

@@ -2,6 +2,7 @@ import type { BreakdownFilter } from './breakdowns.ts'
 import { checkInteger, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { type RollupRange, type SignedRollupRange, signedRollupRanges } from './rollups.ts'
+import { bigint } from './sql-number.ts'
 import { CARRY, columnName, tables } from './tables.ts'
 
 /** The latest moment that a `Date` can hold, on a day boundary. */
@@ -69,7 +70,7 @@ export async function rollupTotals<Dimension extends string, Counter extends str
 function partsOf(property: string, name: string): { key: string; sql: string }[] {
   return [
     { key: `${property}High`, sql: `SUM(${name} / ${HALF})` },
-    { key: `${property}Low`, sql: `SUM(${name} % ${HALF})` },
+    { key: `${property}Low`, sql: `SUM(${name} % ${bigint(HALF)})` },
   ]
 }
 

@@ -1,11 +1,13 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { BreakdownFilter } from './breakdowns.ts'
+import { type BreakdownFilter, filterFields } from './breakdowns.ts'
 import { bucketCount, bucketSql, bucketStart, bucketsLater, type Granularity, granularities } from './buckets.ts'
 import { checkInteger, checkOneOf, checkSought, checkTime } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
+import { checkNames, type Names } from './known-fields.ts'
 import { HALF, rollupsOf } from './rollup-query.ts'
 import { rollupRanges } from './rollups.ts'
+import { bigint, numeric } from './sql-number.ts'
 
 /** Every {@link SeriesGroup}. `provider` combines service and provider, such as `phone_twilio`. */
 export const seriesGroups = ['none', 'workflow', 'service', 'provider', 'api_key', 'user'] as const
@@ -63,12 +65,15 @@ const names: Record<SeriesGroup, string> = {
   user: 'user_id',
 }
 
+const seriesFields: Names<UsageSeriesInput> = { ...filterFields, granularity: true, groupBy: true, after: true, limit: true }
+
 /**
  * Usage over time. Like a breakdown, it reads daily sums, and hourly ones where days are too coarse.
  *
  * @throws {InvalidInputError} `from` is not before `to`, or there are more than {@link SERIES_BUCKETS_MAX} buckets between them
  */
 export async function usageSeries(reads: LedgerDriver, input: UsageSeriesInput): Promise<UsageSeries> {
+  checkNames(input, seriesFields, 'usageSeries()')
   const granularity = checkOneOf('granularity', input.granularity, granularities)
   const group = checkOneOf('groupBy', input.groupBy ?? 'none', seriesGroups)
   const limit = checkInteger('limit', input.limit ?? 1_000)
@@ -136,8 +141,8 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   ]
   const rollups = rollupsOf('usage_rollups', () => columns, ranges, input)
   // Failed attempts are records too, but of no usage.
-  const used = `${amountSql('charged')} <> 0 OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > 0`
-  const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${HALF}) AS low`
+  const used = `${amountSql('charged')} <> ${numeric(0)} OR MAX(quantity) > 0 OR MAX(quantity_carry) > 0 OR ${amountSql('shortfall')} > ${numeric(0)}`
+  const charged = `SUM(charged / ${HALF}) AS high, SUM(charged % ${bigint(HALF)}) AS low`
   const grouped = `SELECT bucket, name, ${charged}, SUM(records) AS records FROM (${rollups.text}) AS rollups GROUP BY bucket, name HAVING ${used}`
   const isByKey = groupBy === 'api_key'
   const label = isByKey ? 'COALESCE(api_keys.prefix, named.name)' : 'named.name'
@@ -156,7 +161,7 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
 
 /** The sum of an amount, for comparison only: beyond a 64-bit integer, SQLite gives an approximate number. */
 function amountSql(name: string): string {
-  return `(SUM(${name} / ${HALF}) * ${HALF} + SUM(${name} % ${HALF}))`
+  return `(SUM(${name} / ${HALF}) * ${numeric(HALF)} + SUM(${name} % ${bigint(HALF)}))`
 }
 
 function hours(from: number, to: number) {

@@ -2,6 +2,7 @@ import type { Credits } from '@farebox/core'
 import { checkInteger, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver } from './driver.ts'
 import { InvalidInputError } from './errors.ts'
+import { checkNames, type Names } from './known-fields.ts'
 import type { WorkflowState } from './rows.ts'
 import { columnName } from './tables.ts'
 
@@ -54,12 +55,24 @@ const LOOKED_AT_MAX = 5_000
 
 const own = ['workflow_id', 'name', 'state', 'user_id', 'api_key_id', 'spent', 'held', 'created_at', 'closed_at'] as const
 
+const filterFields: Names<WorkflowFilter> = {
+  accountId: true,
+  from: true,
+  to: true,
+  name: true,
+  state: true,
+  apiKeyId: true,
+  userId: true,
+}
+
 /** Workflows of an account, newest first, a page at a time. Reads backwards along the index on their opening times. */
 export async function listWorkflows(
   reads: LedgerDriver,
-  { accountId, from, to, name, state, apiKeyId, userId }: WorkflowFilter,
+  filter: WorkflowFilter,
   { before, limit = 100 }: { before?: WorkflowCursor; limit?: number } = {},
 ): Promise<WorkflowPage> {
+  checkNames(filter, filterFields, 'workflows()')
+  const { accountId, from, to, name, state, apiKeyId, userId } = filter
   if (checkInteger('limit', limit) < 1 || limit > PAGE_MAX) {
     throw new InvalidInputError('limit', `must be from 1 to ${PAGE_MAX}, received ${limit}`)
   }

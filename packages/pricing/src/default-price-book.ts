@@ -28,7 +28,12 @@ export const defaultPriceBook: PriceBook = new PriceBook({
   ],
 })
 
-/** One price for all tokens of a model, per thousand. */
+/**
+ * One price for all tokens of a model, per thousand, and one for each search of the web: $10 per 1,000, at $0.001 per credit.
+ *
+ * @source npm @pydantic/genai-prices 0.1.8 (2026-09-23): `web_searches_kcount` of OpenAI's and Anthropic's models
+ */
 function chat(service: string, provider: string, amount: string) {
-  return { service, provider, rates: [{ unit: 'tokens' as const, amount, per: '1000' }] }
+  const tokens = { unit: 'tokens' as const, amount, per: '1000' }
+  return { service, provider, rates: [tokens, { unit: 'requests' as const, meter: 'web_searches', amount: '10' }] }
 }

@@ -1,5 +1,4 @@
 import { InvalidOptionError } from '@farebox/core'
-import pLimit, { type LimitFunction } from 'p-limit'
 import { startTimer } from './leash.ts'
 
 /** How many concurrent attempts each adapter gets. */
@@ -35,9 +34,10 @@ export interface Concurrency {
 }
 
 interface Gate {
-  limit: LimitFunction
+  limit: number
   running: number
-  waiting: number
+  /** Those who wait, the longest waiting first. Whoever gives up leaves at once. */
+  waiting: Set<(slot: Slot) => void>
 }
 
 /**
@@ -62,13 +62,9 @@ export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency
     if (known) return known
     const limit = Object.hasOwn(byAdapter, adapter) ? byAdapter[adapter] : otherwise
     if (limit === undefined) return undefined
-    const gate = { limit: pLimit(limit), running: 0, waiting: 0 }
+    const gate: Gate = { limit, running: 0, waiting: new Set() }
     gates.set(adapter, gate)
     return gate
-  }
-
-  function isFree({ limit, running, waiting }: Gate): boolean {
-    return running + waiting < limit.concurrency
   }
 
   return {
@@ -84,58 +80,43 @@ export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency
     },
     isCrowded(adapter) {
       const gate = gateOf(adapter)
-      return gate !== undefined && !isFree(gate) && gate.waiting >= (waitingMax ?? gate.limit.concurrency)
+      return gate !== undefined && !isFree(gate) && gate.waiting.size >= (waitingMax ?? gate.limit)
     },
-    stats: () =>
-      [...gates].map(([adapter, { limit, running, waiting }]) => ({ adapter, limit: limit.concurrency, running, waiting })),
+    stats: () => [...gates].map(([adapter, { limit, running, waiting }]) => ({ adapter, limit, running, waiting: waiting.size })),
   }
 }
 
 const UNLIMITED: Slot = () => {}
 
-/** Takes a free slot. Counts it at once, so that no other attempt takes it before `p-limit` has run. */
+function isFree({ limit, running }: Gate): boolean {
+  return running < limit
+}
+
+/** Takes a free slot. Given back, it goes straight to whoever has waited longest. */
 function occupy(gate: Gate): Slot {
-  const { promise, resolve } = Promise.withResolvers<void>()
   gate.running += 1
-  void gate.limit(() => promise)
-  return slotOf(gate, resolve)
-}
-
-function wait(gate: Gate, signal: AbortSignal, waitMs: number): Promise<Slot | undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted || waitMs <= 0) return resolve(undefined)
-    let isWaiting = true
-    gate.waiting += 1
-    const stopWaiting = () => {
-      isWaiting = false
-      gate.waiting -= 1
-      clearTimeout(timer)
-      signal.removeEventListener('abort', giveUp)
-    }
-    const giveUp = () => {
-      stopWaiting()
-      resolve(undefined)
-    }
-    const timer = startTimer(waitMs, giveUp)
-    signal.addEventListener('abort', giveUp)
-    void gate.limit(() => {
-      // The attempt gave up before its turn.
-      if (!isWaiting) return undefined
-      stopWaiting()
-      gate.running += 1
-      const { promise, resolve: leave } = Promise.withResolvers<void>()
-      resolve(slotOf(gate, leave))
-      return promise
-    })
-  })
-}
-
-function slotOf(gate: Gate, leave: () => void): Slot {
   let isTaken = true
   return () => {
     if (!isTaken) return
     isTaken = false
     gate.running -= 1
-    leave()
+    const [next] = gate.waiting
+    next?.(occupy(gate))
   }
+}
+
+function wait(gate: Gate, signal: AbortSignal, waitMs: number): Promise<Slot | undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted || waitMs <= 0) return resolve(undefined)
+    const end = (slot: Slot | undefined) => {
+      gate.waiting.delete(end)
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      resolve(slot)
+    }
+    const giveUp = () => end(undefined)
+    const timer = startTimer(waitMs, giveUp)
+    signal.addEventListener('abort', giveUp)
+    gate.waiting.add(end)
+  })
 }

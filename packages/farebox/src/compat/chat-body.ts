@@ -2,9 +2,9 @@ import type { ChatMessage, ContentPart, Tool } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
 import { messagesOptions, responsesOptions } from './translate-options.ts'
-import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
+import { givenOptions, imageUrl, modelName, present, promptCacheBreakpoint, refused, said } from './wire-schemas.ts'
 
-const textPart = z.looseObject({ type: z.literal('text'), text: said })
+const textPart = z.looseObject({ type: z.literal('text'), text: said, prompt_cache_breakpoint: promptCacheBreakpoint })
 const texts = z.union([said, z.array(z.discriminatedUnion('type', [textPart], { error: 'must be text' })).min(1)])
 const userPart = z.discriminatedUnion(
   'type',
@@ -13,6 +13,7 @@ const userPart = z.discriminatedUnion(
     z.looseObject({
       type: z.literal('image_url'),
       image_url: z.looseObject({ url: imageUrl, detail: z.enum(['auto', 'low', 'high']).nullish() }),
+      prompt_cache_breakpoint: promptCacheBreakpoint,
     }),
   ],
   { error: 'must be text or image_url' },
@@ -135,8 +136,8 @@ function chatMessage(given: ChatCompletionBody['messages'][number]): ChatMessage
       return { role: 'user', content: userContent(given.content), ...present({ name: given.name }) }
     case 'assistant': {
       const calls = given.tool_calls?.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text }))
-      // A refusal comes with a `content` of null, which no provider accepts by itself.
-      const content = joined(given.content) ?? given.refusal ?? null
+      // A refusal comes without content, which no provider accepts by itself.
+      const content = joined(given.content) || (given.refusal ?? joined(given.content))
       return {
         role: 'assistant',
         content,

@@ -3,15 +3,20 @@ import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
 import { toolOf } from './chat-body.ts'
 import { chatOptions, messagesOptions } from './translate-options.ts'
-import { givenOptions, imageUrl, modelName, present, refused, said } from './wire-schemas.ts'
+import { givenOptions, imageUrl, modelName, present, promptCacheBreakpoint, refused, said } from './wire-schemas.ts'
 
-const textPart = z.looseObject({ type: z.enum(['input_text', 'output_text', 'text']), text: said })
+const textPart = z.looseObject({
+  type: z.enum(['input_text', 'output_text', 'text']),
+  text: said,
+  prompt_cache_breakpoint: promptCacheBreakpoint,
+})
 const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: said })
 const imagePart = z.looseObject({
   type: z.literal('input_image'),
   image_url: imageUrl,
   file_id: refused('files are not supported: give image_url'),
   detail: z.enum(['auto', 'low', 'high']).nullish(),
+  prompt_cache_breakpoint: promptCacheBreakpoint,
 })
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart], {
   error: 'must be input_text, output_text, refusal or input_image',
@@ -68,6 +73,8 @@ const tool = z.discriminatedUnion(
       description: z.string().nullish(),
       parameters: z.record(z.string(), z.unknown()).nullish(),
       strict: z.boolean().nullish(),
+      defer_loading: z.literal(false, 'is not supported: there is no tool search').nullish(),
+      allowed_callers: z.array(z.literal('direct', 'must be direct: programs are not supported')).nullish(),
     }),
   ],
   { error: 'must be function: other tools are not supported' },

@@ -13,7 +13,9 @@ const speechBody = z.looseObject({
   voice: z
     .union([z.string().min(1), z.looseObject({ id: z.string().min(1) })])
     .nullish()
-    .describe('Only OpenAI speaks with OpenAI’s voices. If one is given, other providers use their own default voice'),
+    .describe(
+      'Only OpenAI speaks with OpenAI’s voices. If one is given, or a custom one by its id, other providers use their own default voice',
+    ),
   response_format: z.enum(audioFormats, `must be ${audioFormats.join(', ')}`).nullish(),
   stream_format: z
     .enum(['audio', 'sse'])
@@ -102,13 +104,16 @@ export const speech = accountRoute({
 })
 
 function speakInput(body: z.output<typeof speechBody>): SpeakInput {
-  const voice = typeof body.voice === 'string' ? body.voice : body.voice?.id
-  const isOpenai = voice !== undefined && OPENAI_VOICES.has(voice)
+  const { voice } = body
+  // A voice that is an object was made at OpenAI, so nobody else has it either.
+  const shared = typeof voice === 'string' && !OPENAI_VOICES.has(voice) ? voice : undefined
   return {
     text: body.input,
     format: body.response_format ?? undefined,
-    ...(!isOpenai && present({ voice })),
-    dialectOptions: { 'openai-speech': { ...givenOptions(body, speechBody), ...(isOpenai && { voice }) } },
+    ...present({ voice: shared }),
+    dialectOptions: {
+      'openai-speech': { ...givenOptions(body, speechBody), ...(shared === undefined && present({ voice })) },
+    },
   }
 }
 

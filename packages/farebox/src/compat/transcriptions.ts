@@ -48,7 +48,7 @@ export const transcriptions = accountRoute({
     const form = parseFields(transcriptionForm, upload.fields)
     const { model, language, response_format: format, temperature } = form
     const file = createHash('sha256').update(upload.data).digest('hex')
-    const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...form, file } }
+    const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...withLists(form, upload.lists), file } }
     const own = {
       ...withLists(givenOptions(form, transcriptionForm), upload.lists),
       ...(temperature !== undefined && { temperature }),
@@ -79,9 +79,12 @@ export const transcriptions = accountRoute({
   },
 })
 
-/** Collects lists: a form repeats a field such as `keywords[]` for each entry. */
+/** Collects lists: a form repeats a field such as `keywords[]` for each entry. Some clients omit the brackets. */
 function withLists(options: Record<string, unknown>, lists: Upload['lists']): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(options).map(([name, value]) => (name.endsWith('[]') ? [name.slice(0, -2), lists[name]] : [name, value])),
+    Object.entries(options).map(([name, value]) => {
+      const list = lists[name] ?? []
+      return name.endsWith('[]') ? [name.slice(0, -2), list] : [name, list.length > 1 ? list : value]
+    }),
   )
 }

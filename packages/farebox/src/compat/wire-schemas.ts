@@ -19,9 +19,14 @@ export function refused(why: string) {
   return z.null(why).optional().describe(`Must be absent or null. Any other value fails: “${why}”`)
 }
 
+/** A mark within a message. Left out, it would change what the prompt costs: with `mode: explicit`, nothing else is cached. */
+export const promptCacheBreakpoint = refused('is not supported: leave it out, and the provider chooses what to cache')
+
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */
 export function givenOptions(body: Record<string, unknown>, { shape }: { shape: object }): Record<string, unknown> {
-  const others = Object.entries(body).filter(([name, value]) => !(name in shape) && value !== null && value !== undefined)
+  const others = Object.entries(body).filter(
+    ([name, value]) => !Object.hasOwn(shape, name) && value !== null && value !== undefined,
+  )
   return Object.fromEntries(others)
 }
 

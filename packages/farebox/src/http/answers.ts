@@ -311,6 +311,10 @@ export const problem = z.looseObject({
     .describe(
       'For REQUEST_REJECTED: the last provider’s reason, invalid_request, content_policy, context_too_long or unsupported',
     ),
+  parameter: z
+    .string()
+    .optional()
+    .describe('For REQUEST_REJECTED: the parameter that the last provider found wrong, as it names it'),
   refundable: decimal.optional().describe('For REFUND_EXCEEDS_CHARGE: the credits that are left to give back'),
   budget_id: z.string().optional().describe('For 402: the budget that was too small'),
   resets_at: time.optional().describe('When that budget resets'),

@@ -19,14 +19,14 @@ const CODES: Readonly<Record<string, string>> = {
 
 const TYPES: Readonly<Record<number, string>> = { 402: 'insufficient_quota', 403: 'permission_error', 429: 'rate_limit_error' }
 
-/** A problem in OpenAI's format. `param` is the first field that is wrong. */
-export function openaiError({ status, code, detail, errors, kind }: Problem): OpenaiError {
+/** A problem in OpenAI's format. `param` is the first field that is wrong, or what the provider names. */
+export function openaiError({ status, code, detail, errors, kind, parameter }: Problem): OpenaiError {
   const [first] = Array.isArray(errors) ? (errors as { field?: unknown }[]) : []
   return {
     error: {
       message: detail,
       type: TYPES[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
-      param: typeof first?.field === 'string' ? first.field : null,
+      param: [first?.field, parameter].find((name) => typeof name === 'string') ?? null,
       // Clients that shorten a conversation look for this code, whether Farebox or the provider found it too long.
       code: kind === 'context_too_long' ? TOO_LONG : (CODES[code] ?? code.toLowerCase()),
     },

@@ -186,7 +186,10 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
   if (error instanceof PriceNotFoundError) {
     return { errors: [{ field: error.unit === undefined ? 'provider' : 'unit_type', problem: error.message }] }
   }
-  if (error instanceof ProvidersFailedError && error.code === 'REQUEST_REJECTED') return { kind: error.attempts.at(-1)?.kind }
+  if (error instanceof ProvidersFailedError && error.code === 'REQUEST_REJECTED') {
+    const { parameter } = error
+    return { kind: error.attempts.at(-1)?.kind, ...(parameter !== undefined && { parameter }) }
+  }
   if (error instanceof RateLimitedError) {
     const { limitName, limit, retryAfterMs } = error
     return { limit, limit_name: limitName, retry_after: Math.max(1, Math.ceil(retryAfterMs / 1000)) }

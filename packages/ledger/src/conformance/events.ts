@@ -35,6 +35,18 @@ export function exerciseEvents(suite: Suite): void {
       expect(await told(accountId)).toEqual([first, { ...first, balance: credits(30) }])
     })
 
+    it('an event is due at once, also of an account that has seen a later time than a clock that was set back', async () => {
+      suite.now = NOON + DAY
+      const accountId = await suite.account(100)
+      await suite.ledger.setAlerts({ accountId, balanceLow: credits(50) })
+      suite.now = NOON
+      charged(await spend(accountId, 60))
+      expect(await suite.ledger.events({ accountId })).toMatchObject([{ createdAt: NOON + DAY, dueAt: NOON }])
+      const delivered: string[] = []
+      await outbox(accountId, ({ type }) => void delivered.push(type)).deliverDue()
+      expect(delivered).toEqual(['balance_low'])
+    })
+
     it('a grant that expires crosses the line as well', async () => {
       const accountId = await suite.account(0)
       await suite.ledger.grant({ accountId, amount: credits(100), expiresAt: NOON + DAY })

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import type { HistoryRange } from '../history.ts'
 import type { Ledger } from '../ledger.ts'
 import { CLOUD_EVENT_SOURCE, checkSource } from './cloud-event.ts'
@@ -33,13 +33,21 @@ export const exportMediaTypes: Readonly<Record<ExportFormat, string>> = {
   cloudevents: 'application/x-ndjson',
 }
 
-/** @throws {InvalidOptionError} the format, the range or the source is invalid */
-export function checkExport({
-  format,
-  from = 0,
-  until = Number.MAX_SAFE_INTEGER,
-  source = CLOUD_EVENT_SOURCE,
-}: ExportOptions): void {
+const known: Record<keyof ExportOptions, true> = {
+  accountId: true,
+  from: true,
+  until: true,
+  format: true,
+  focus: true,
+  includeCosts: true,
+  onRecords: true,
+  source: true,
+}
+
+/** @returns what to export @throws {InvalidOptionError} an option is unknown, or the format, the range or the source is invalid */
+export function checkExport(options: ExportOptions): HistoryRange {
+  checkOptionNames(options, known, 'an export')
+  const { accountId, format, from = 0, until = Number.MAX_SAFE_INTEGER, source = CLOUD_EVENT_SOURCE } = options
   if (!exportFormats.includes(format)) {
     throw new InvalidOptionError(`format must be one of ${exportFormats.join(', ')}, received ${JSON.stringify(format)}`)
   }
@@ -47,4 +55,5 @@ export function checkExport({
     throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
   }
   checkSource(source)
+  return { accountId, from, until }
 }

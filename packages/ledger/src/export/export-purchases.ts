@@ -30,14 +30,14 @@ const COLUMNS = [
  * @throws {InvalidOptionError} immediately, if an option is missing or invalid
  */
 export function exportPurchases(ledger: ExportedLedger, options: ExportOptions): AsyncGenerator<string, void, undefined> {
-  checkExport(options)
+  const range = checkExport(options)
   const { format, source = CLOUD_EVENT_SOURCE } = options
-  const pages = counted(ledger.history.grants(options), options.onRecords)
+  const pages = counted(ledger.history.grants(range), options.onRecords)
   switch (format) {
     case 'focus': {
       const focus = resolveFocusOptions(options.focus)
       const accountOf = accountCache(ledger)
-      const told = counted(toldGrants(ledger, options), options.onRecords)
+      const told = counted(toldGrants(ledger, range), options.onRecords)
       return csvPages(focusColumns, told, async (rows) => {
         const found = []
         for (const row of rows) found.push(focusPurchaseRow(row, await accountOf(row.grant.accountId), focus))

@@ -39,10 +39,10 @@ const COLUMNS = [
  * await pipeline(exportUsage(ledger, { format: 'csv', from, until }), createWriteStream('usage.csv'))
  */
 export function exportUsage(ledger: ExportedLedger, options: ExportOptions): AsyncGenerator<string, void, undefined> {
-  checkExport(options)
+  const range = checkExport(options)
   const { format, includeCosts, source = CLOUD_EVENT_SOURCE } = options
   const fields = (row: UsageRow) => usageFields(row, { includeCosts })
-  const pages = counted(ledger.history.usage(options), options.onRecords)
+  const pages = counted(ledger.history.usage(range), options.onRecords)
   switch (format) {
     case 'focus':
       return csvPages(focusColumns, pages, focusPage(ledger, resolveFocusOptions(options.focus)))

@@ -29,6 +29,7 @@ import { closeWorkflow, openWorkflow } from './workflows.ts'
  * @returns    one outcome per operation; the changed rows are in `state.changes()`
  */
 export function apply(state: LedgerState, operations: readonly Operation[], now: number): Outcome[] {
+  state.storeTime = now
   return operations.map((operation) => applyOne(state, operation, now))
 }
 

@@ -25,7 +25,8 @@ export function emit(state: LedgerState, account: AccountRow, event: NewEvent, a
     type: event.type,
     data: encodeEventData(event.data),
     createdAt: now,
-    dueAt: now,
+    // Outboxes go by the store's clock. After it was set back, the account's own time may be far ahead of it.
+    dueAt: Math.min(now, state.storeTime),
     attempts: 0,
     deliveredAt: null,
     error: null,

@@ -34,6 +34,8 @@ export type Changes = { [Name in TableName]: Rows[Name][] }
  * changed. It does no I/O: `missingRows` says what it lacks, and the driver loads that.
  */
 export class LedgerState {
+  /** The store's time, which may be earlier than the latest that an account has seen. */
+  storeTime = Number.POSITIVE_INFINITY
   readonly usageRollups = new RollupSums('usage_rollups')
   readonly workflowRollups = new RollupSums('workflow_rollups')
   readonly #loaded = new KeySet()

@@ -39,8 +39,26 @@ export function delayAfter(attempt: number, retryDelayMs: (attempt: number) => n
 
 /** Why a delivery failed, as one line of at most 500 characters. */
 export function wordsOf(error: unknown): string {
-  const words = error instanceof Error ? error.message : String(error)
-  return words.replace(/\p{Cc}/gu, ' ').slice(0, 500) || 'no reason given'
+  return (
+    textOf(error)
+      .replace(/\p{Cc}/gu, ' ')
+      .slice(0, 500)
+      .toWellFormed() || 'no reason given'
+  )
+}
+
+/** The error's message, with that of its cause: `fetch` itself says only that it failed. */
+function textOf(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return String(error)
+    const message = String(error.message)
+    const { message: reason, code } = (error.cause ?? {}) as { message?: unknown; code?: unknown }
+    const cause = String(reason || code || '')
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`
+  } catch {
+    // The host may throw anything. An error without text must not keep its event from being retried or given up.
+    return ''
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { checkOptionNames, FareboxError } from '@farebox/core'
+import { LRUCache } from 'lru-cache'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
@@ -15,7 +16,10 @@ export interface OutboxOptions {
   deliver(event: LedgerEvent, signal: AbortSignal): Promise<void> | void
   /** Time between polls, in milliseconds, ±25 %. @defaultValue 1_000 */
   pollMs?: number
-  /** Most deliveries at once, at most half for one account, so that its hanging receiver cannot block others. @defaultValue 8 */
+  /**
+   * Most deliveries at once. One account gets at most half of what the others leave, and accounts whose last delivery was slow
+   * get at most half together, so that receivers that hang cannot block others for long. With 1 they can. @defaultValue 8
+   */
   concurrency?: number
   /** How long one delivery may take, in milliseconds. After twice that, another process may try. @defaultValue 30_000 */
   timeoutMs?: number
@@ -39,6 +43,10 @@ const known: Record<keyof OutboxOptions, true> = {
 
 /** How many events to look through for one of another account, before the query leaves the busy accounts out. */
 const LOOKED_THROUGH_MAX = 500
+/** A delivery is slow if it takes this part of its timeout. */
+const SLOW_PART = 0.1
+/** How many slow accounts to remember. The query may name them all. */
+const SLOW_ACCOUNTS_MAX = 1_000
 
 /** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
@@ -70,6 +78,8 @@ export class Outbox {
   readonly #looking: Repeated
   /** Deliveries under way, by account. The promises never reject. */
   readonly #underWay = new Map<Promise<void>, string>()
+  /** Accounts whose last delivery was slow. */
+  readonly #slow = new LRUCache<string, true>({ max: SLOW_ACCOUNTS_MAX })
 
   constructor(ledger: Ledger<never>, options: OutboxOptions) {
     this.#ledger = ledger
@@ -130,19 +140,32 @@ export class Outbox {
       if (events.length < limit && taking.length === events.length && leftOut.length === 0) return
       if (taking.length > 0) continue
       // A busy account's events may fill the list. Those of other accounts come after them.
-      if (events.length === limit && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
-      else if (events.length >= limit && leftOut.length === 0) {
-        for (const accountId of this.#busyAccounts()) crowded.add(accountId)
+      const isCutOff = events.length >= limit
+      const crowding = this.#busyAccounts().filter((accountId) => !crowded.has(accountId))
+      if (isCutOff && limit < LOOKED_THROUGH_MAX) limit = Math.min(limit * 4, LOOKED_THROUGH_MAX)
+      else if (isCutOff && crowding.length > 0) {
+        for (const accountId of crowding) crowded.add(accountId)
         limit = concurrency
       } else await within(pollMs, Promise.race(underWay))
     }
   }
 
-  /** The accounts that already use their share of the deliveries under way. */
+  /** The accounts that may not begin another delivery now: they use their share, or the slow ones together use theirs. */
   #busyAccounts(): string[] {
-    const most = Math.ceil(this.#options.concurrency / 2)
-    const accounts = Map.groupBy(this.#underWay.values(), (accountId) => accountId)
-    return [...accounts].flatMap(([accountId, deliveries]) => (deliveries.length >= most ? [accountId] : []))
+    const { concurrency } = this.#options
+    const underWay = [...this.#underWay.values()]
+    const ofSlow = underWay.filter((accountId) => this.#slow.has(accountId)).length
+    const slow = ofSlow >= Math.max(1, Math.floor(concurrency / 2)) ? [...this.#slow.keys()] : []
+    const full = [...Map.groupBy(underWay, (accountId) => accountId)].flatMap(([accountId, { length }]) => {
+      const leftByOthers = concurrency - (underWay.length - length)
+      return length >= Math.ceil(leftByOthers / 2) ? [accountId] : []
+    })
+    return [...new Set([...full, ...slow])]
+  }
+
+  #noteDuration(accountId: string, durationMs: number): void {
+    if (durationMs >= this.#options.timeoutMs * SLOW_PART) this.#slow.set(accountId, true)
+    else this.#slow.delete(accountId)
   }
 
   /** Resolves once the event is claimed, or could not be. The delivery goes on. */
@@ -175,7 +198,9 @@ export class Outbox {
     const claim = await claiming
     if (!claim.isClaimed) return undefined
     const attempted = { ...event, attempts: claim.attempts }
+    const begunAt = performance.now()
     const error = await attemptDelivery((signal) => this.#options.deliver(attempted, signal), { stopping, timeoutMs })
+    this.#noteDuration(accountId, performance.now() - begunAt)
     if (error === undefined) {
       await this.#ledger.endDelivery({ accountId, eventId })
       return 'delivered'

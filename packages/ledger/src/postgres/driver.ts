@@ -103,7 +103,7 @@ const ROLLBACK: Statement = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_
 const COMMIT: Statement = { text: 'COMMIT' }
 /** Changes nothing, and fails outside a transaction, where the statements after it would commit one by one. */
 const IN_TRANSACTION: readonly Statement[] = [{ text: 'SAVEPOINT farebox' }, { text: 'RELEASE SAVEPOINT farebox' }]
-const NOW: Statement = { text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint', rowMode: 'array' }
+const NOW: Statement = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000.0)::bigint', rowMode: 'array' }
 
 /**
  * Keeps a ledger in a Postgres database, through `pg`. It connects at the ledger's first call, not here. It needs no session

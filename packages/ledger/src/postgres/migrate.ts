@@ -28,7 +28,9 @@ export async function migratePostgres(
 ): Promise<MigrationReport> {
   const { version, pending: found } = await planPostgres(client, schema, options)
   if (version > 0 && found.length === 0) return { applied: [], version }
-  await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
+  await client.query({ text: `SELECT pg_catalog.pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
+  // Until the end of the transaction. Of functions and operators in the steps, somebody's own on the search path could fit better.
+  await client.query({ text: 'SET LOCAL search_path TO pg_catalog, pg_temp' })
   // `IF NOT EXISTS` demands the right to create a schema before it checks for one.
   if (!(await exists(client, 'to_regnamespace', schema)))
     await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${sqlSchema(schema)}` })
@@ -65,7 +67,7 @@ async function appliedTo(client: PostgresClient, schema: string): Promise<Applie
 }
 
 async function exists(client: PostgresClient, lookUp: 'to_regclass' | 'to_regnamespace', name: string): Promise<boolean> {
-  const { rows } = await client.query({ text: `SELECT ${lookUp}($1)::text`, values: [name], rowMode: 'array' })
+  const { rows } = await client.query({ text: `SELECT pg_catalog.${lookUp}($1)::text`, values: [name], rowMode: 'array' })
   return rows[0]?.[0] !== null
 }
 

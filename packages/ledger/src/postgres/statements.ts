@@ -24,7 +24,9 @@ export class Statements {
       matches: (column, index) =>
         isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
       // In the select list, Postgres unnests the arrays row by row. In FROM, it would first copy each column.
-      source: (columns) => `SELECT ${columns.map((column, index) => `unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
+      // By its full name: of one for anyarray and somebody's own for text[] on the search path, Postgres takes the latter.
+      source: (columns) =>
+        `SELECT ${columns.map((column, index) => `pg_catalog.unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
     }
   }
 

@@ -36,6 +36,8 @@ const CACHE_KIB = 32_768
  */
 const CHECKPOINT_PAGES = 8_000
 const CHECKPOINT_PAGES_BEHIND = 32_000
+/** The size to which a restarted log is cut: a long read, such as a backup, lets it grow, and the disk would never get that back. */
+const LOG_BYTES_KEPT = 64 * 1024 * 1024
 
 /** What one transaction did, and how long it occupied the file and the thread. */
 export interface Written extends Applied {
@@ -211,6 +213,7 @@ export class SqliteConnection {
           if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
           database.pragma(`synchronous = ${isOurs ? 'normal' : this.#options.synchronous}`)
           database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
+          database.pragma(`journal_size_limit = ${LOG_BYTES_KEPT}`)
           database.pragma(`cache_size = -${CACHE_KIB}`)
           database.pragma('temp_store = MEMORY')
           // The first read makes SQLite open its log, which then stays open.

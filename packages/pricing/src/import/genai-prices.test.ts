@@ -29,6 +29,44 @@ const usages = [
 ]
 const moments = ['2025-06-01T12:00:00Z', '2026-11-21T03:00:00Z', '2026-11-21T12:00:00Z', '2027-06-01T00:00:00Z']
 
+describe('a model of genai-prices that a book would refuse', () => {
+  it.each([
+    [
+      'two tiers with one beginning',
+      {
+        input_mtok: {
+          base: 1,
+          tiers: [
+            { start: 5, price: 2 },
+            { start: 5, price: 3 },
+          ],
+        },
+      },
+      /^rates\.\d/,
+    ],
+    [
+      'a day that is none',
+      [{ prices: { input_mtok: 1 } }, { constraint: { start_date: '2026-02-30' }, prices: { input_mtok: 2 } }],
+      /^windows\.0\.first_day/,
+    ],
+  ])('is left out and reported, and the others are kept: %s', (_, prices, field) => {
+    const vendor = {
+      id: 'openai',
+      models: [
+        { id: 'gpt-5', prices: { input_mtok: 1 } },
+        { id: 'gpt-6', prices },
+      ],
+    }
+    const imported = importGenaiPrices([vendor], source)
+    expect(
+      book(imported)
+        .entries(Date.parse('2026-11-21'))
+        .entries.map(({ provider }) => provider),
+    ).toEqual(['gpt-5', 'gpt-5'])
+    expect(imported.notTaken).toMatchObject([{ row: 'openai/gpt-6', field: expect.stringMatching(field) }])
+  })
+})
+
 describe('the whole of genai-prices', () => {
   it('costs the same with the book as with calcPrice, for every model of every vendor at any time', () => {
     let compared = 0

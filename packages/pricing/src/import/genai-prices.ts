@@ -2,6 +2,7 @@ import { type Refuse, readModelPrices } from './genai-model-prices.ts'
 import { aliasesOf, NameOwners } from './genai-names.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken } from './imported-prices.ts'
 import { entriesOfModel, type ModelPrices } from './model-prices.ts'
+import { validEntries } from './valid-entries.ts'
 
 /** A provider in the data of `@pydantic/genai-prices`, which `await waitForUpdate()` resolves to, or `data.json` holds. */
 export interface GenaiProvider {
@@ -42,7 +43,7 @@ export function importGenaiPrices(providers: readonly GenaiProvider[], options: 
     const source = [options.source, model.source].filter(Boolean).join(', ')
     return entriesOfModel(model).map((entry) => ({ ...entry, source, ...facts }))
   })
-  return { entries, notTaken }
+  return validEntries({ entries, notTaken }, ({ vendor, provider }) => `${vendor}/${provider}`)
 }
 
 /** Like {@link importGenaiPrices}, but returns models instead of entries. `source` is the vendor's own page. */

@@ -121,6 +121,28 @@ describe("LiteLLM's prices", () => {
     for (const { rates } of imported.entries) for (const { amount } of rates) expect(amount).not.toBe('0')
   })
 
+  it('leave out the row that a book would refuse, and keep the others', () => {
+    const model = { litellm_provider: 'openai', mode: 'chat', input_cost_per_token: 1e-6 }
+    const { entries, notTaken } = importLitellm(
+      {
+        'gpt-5': model,
+        'azure/*': { ...model, supports_vision: true },
+        'gpt-tiers': { ...model, input_cost_per_token_above_0k_tokens: 2e-6 },
+        [`gpt-${'x'.repeat(200)}`]: model,
+      },
+      options,
+    )
+    const priced = new PriceBook(
+      importedBook({ entries }, { name: 'litellm', version: '1', effectiveFrom: '2026-01-01T00:00:00Z' }),
+    )
+    expect(priced.entries(at).entries.map(({ provider }) => provider)).toEqual(['gpt-5'])
+    expect(notTaken.map(({ row, field }) => [row.slice(0, 10), field])).toEqual([
+      ['azure/*', 'aliases'],
+      ['gpt-tiers', 'rates.0.tiers.steps.1.above'],
+      ['gpt-xxxxxx', 'provider'],
+    ])
+  })
+
   it('can be taken of some vendors alone', () => {
     const { entries } = importLitellm(file, { ...options, vendors: ['anthropic'] })
     expect(entries.map(({ provider }) => provider)).toEqual(['claude-sonnet-4-5'])

@@ -2,6 +2,7 @@ import { day } from '../document/fields.ts'
 import { decimalOfNumber } from './decimal-of-number.ts'
 import type { EntryDocument, ImportedPrices, ImportSource, NotTaken, RateDocument } from './imported-prices.ts'
 import { type TokenPrice, tokenRates } from './token-rates.ts'
+import { validEntries } from './valid-entries.ts'
 
 /** What to import from LiteLLM's price file. */
 export interface LitellmImport extends ImportSource {
@@ -94,7 +95,7 @@ export function importLitellm(data: unknown, options: LitellmImport): ImportedPr
       })
     }
   }
-  return { entries, notTaken }
+  return validEntries({ entries, notTaken }, ({ provider }) => provider)
 }
 
 type Refuse = (reason: string, field?: string) => void

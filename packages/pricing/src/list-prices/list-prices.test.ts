@@ -53,6 +53,14 @@ describe('the list prices', () => {
     [{ service: 'vision', provider: 'gpt-4o-2024-11-20' }, 'reasoning', 1_000_000, 'tokens', '10'],
     [{ service: 'gpt', provider: 'claude-3-haiku-20240307' }, 'cache_write_5m', 1_000_000, 'tokens', '0.3'],
     [{ service: 'gpt', provider: 'claude-3-haiku', model: 'claude-haiku-5-5' }, 'reasoning', 1_000_000, 'tokens', '0.5'],
+    [{ service: 'gpt', provider: 'claude-3-haiku', model: 'claude-haiku-5-5' }, 'web_searches', 3, 'requests', '0.03'],
+    [{ service: 'vision', provider: 'claude-haiku-5-5' }, 'web_searches', 3, 'requests', '0.03'],
+    [{ service: 'gpt', provider: 'claude-haiku-5-5-20261007' }, 'input', 1_000_000, 'tokens', '0.5'],
+    [{ service: 'gpt', provider: 'claude-3-haiku', model: 'claude-haiku-5-5-20261007' }, 'output', 1_000, 'tokens', '0.0005'],
+    [{ service: 'gpt', provider: 'claude-3-haiku', model: 'claude-haiku-4-5' }, 'output', 1_000, 'tokens', '0.005'],
+    [{ service: 'vision', provider: 'claude-3-haiku', model: 'claude-haiku-4-5-20251001' }, 'input', 1_000, 'tokens', '0.001'],
+    [{ service: 'gpt', provider: 'claude-sonnet-5-20260630' }, 'cached_input', 1_000_000, 'tokens', '0.2'],
+    [{ service: 'gpt', provider: 'claude-sonnet-5-5-20260928' }, 'cached_input', 1_000_000, 'tokens', '0.1'],
     [{ service: 'gpt', provider: 'claude-sonnet-4-5-20250929' }, 'cache_write_1h', 1_000, 'tokens', '0.006'],
     [{ service: 'gpt', provider: 'gpt-5.4-2026-03-05' }, 'input', 271_999, 'tokens', '0.6799975'],
     [{ service: 'gpt', provider: 'gpt-5.4-2026-03-05' }, 'input', 272_000, 'tokens', '1.36'],
@@ -73,6 +81,13 @@ describe('the list prices', () => {
     [{ service: 'realtime', provider: 'livekit', model: 'agent-session' }, 'duration', 61, 'seconds', '0.02'],
   ])('%j: %s of %d %s costs %s', (query, meter, count, unit, usd) => {
     expect(cost(query, meter, count, unit)).toBe(usd)
+  })
+
+  it('keep what a price was before it fell', () => {
+    const read = [{ meter: 'cached_input', quantity: quantity(1_000_000), unit: 'tokens' as const }]
+    const costOn = (day: string) =>
+      formatUsd(nanoUsdOf(rate(defaultCostBook, { service: 'gpt', provider: 'claude-sonnet-5-5', at: Date.parse(day) }, read)))
+    expect([costOn('2026-10-06T23:59:59Z'), costOn('2026-10-07T00:00:00Z')]).toEqual(['0.2', '0.1'])
   })
 
   it.each([

@@ -105,11 +105,17 @@ function speechBody(request: SpeakRequest, defaults: SpeechDefaults): OpenAI.Aud
     model: request.model,
     input: request.text,
     // `providerOptions` may name a voice that only OpenAI has, so that a fallback does not ask another provider for it.
-    voice: request.voice ?? asText(request.providerOptions?.voice) ?? defaults.voice,
+    voice: request.voice ?? voiceOf(request.providerOptions?.voice) ?? defaults.voice,
     response_format: request.format === 'mulaw' ? 'pcm' : request.format,
     // These models refuse events. OpenAI bills them by the character, so no usage is lost.
     stream_format: request.model.startsWith('tts-1') ? 'audio' : 'sse',
   }
+}
+
+/** A voice by its name, or a custom one by its id: `{ id }`. */
+function voiceOf(given: unknown): OpenAI.Audio.SpeechCreateParams['voice'] | undefined {
+  const id = asText(asRecord(given)?.id)
+  return id ? { id } : asText(given)
 }
 
 function parse(data: string): Record<string, unknown> | undefined {

@@ -1,0 +1,173 @@
+import { nearestNames } from '@farebox/core'
+import { InvalidInputError } from './errors.ts'
+import type { CallOptions } from './ledger.ts'
+import type {
+  AdjustInput,
+  CancelTopUpInput,
+  ChargebackInput,
+  ChargeInput,
+  CloseWorkflowInput,
+  CreateApiKeyInput,
+  ExtendHoldInput,
+  FreezeAccountInput,
+  GrantInput,
+  Mutation,
+  NewWorkflow,
+  OpenAccountInput,
+  OpenWorkflowInput,
+  PlaceHoldInput,
+  RefundInput,
+  ReleaseHoldInput,
+  RevokeApiKeyInput,
+  RevokeGrantInput,
+  RotateApiKeyInput,
+  SaveDocumentInput,
+  SetAlertsInput,
+  SetBudgetInput,
+  SetKeyServicesInput,
+  SettleHoldInput,
+} from './operations.ts'
+
+/** What each verb takes. */
+interface Inputs {
+  openAccount: OpenAccountInput
+  grant: GrantInput
+  placeHold: PlaceHoldInput
+  extendHold: ExtendHoldInput
+  settleHold: SettleHoldInput
+  releaseHold: ReleaseHoldInput
+  charge: ChargeInput
+  refund: RefundInput
+  adjust: AdjustInput
+  revokeGrant: RevokeGrantInput
+  chargeback: ChargebackInput
+  freezeAccount: FreezeAccountInput
+  openWorkflow: OpenWorkflowInput
+  closeWorkflow: CloseWorkflowInput
+  createApiKey: CreateApiKeyInput & { secret?: string }
+  rotateApiKey: RotateApiKeyInput & { secret?: string }
+  revokeApiKey: RevokeApiKeyInput
+  setKeyServices: SetKeyServicesInput
+  setBudget: SetBudgetInput
+  setAlerts: SetAlertsInput
+  cancelTopUp: CancelTopUpInput
+  saveDocument: SaveDocumentInput
+}
+
+/** Every field of an input. */
+export type Names<Input> = Readonly<Record<keyof Input, true>>
+
+const mutation: Names<Mutation> = { accountId: true, idempotencyKey: true }
+export const newWorkflowFields: Names<NewWorkflow> = {
+  name: true,
+  businessAdapter: true,
+  userId: true,
+  apiKeyId: true,
+  maxCredits: true,
+}
+const consumer = { workflowId: true, apiKeyId: true, userId: true, opensWorkflow: true } as const
+const correction = { ...mutation, usageId: true, correctionId: true, reason: true } as const
+
+const fieldsOf: { [Name in keyof Inputs]: Names<Inputs[Name]> } = {
+  openAccount: { ...mutation, name: true, creditLimit: true, debtLimit: true },
+  grant: {
+    ...mutation,
+    grantId: true,
+    amount: true,
+    source: true,
+    priority: true,
+    effectiveAt: true,
+    expiresAt: true,
+    services: true,
+    rollover: true,
+    topUpId: true,
+  },
+  placeHold: {
+    ...mutation,
+    ...consumer,
+    holdId: true,
+    amount: true,
+    service: true,
+    provider: true,
+    ttlMs: true,
+    graceMs: true,
+    overage: true,
+    unitPrice: true,
+  },
+  extendHold: { ...mutation, holdId: true, ttlMs: true, amount: true },
+  settleHold: { ...mutation, holdId: true, usageId: true, usage: true, provider: true, final: true, closesWorkflow: true },
+  releaseHold: { ...mutation, holdId: true },
+  charge: {
+    ...mutation,
+    ...consumer,
+    usageId: true,
+    service: true,
+    provider: true,
+    usage: true,
+    overage: true,
+    closesWorkflow: true,
+  },
+  refund: { ...correction, amount: true },
+  adjust: { ...correction, charge: true, cost: true, overage: true },
+  revokeGrant: { ...mutation, grantId: true },
+  chargeback: { ...mutation, grantId: true, reason: true },
+  freezeAccount: { ...mutation, isFrozen: true, reason: true },
+  openWorkflow: { ...mutation, ...newWorkflowFields, workflowId: true, reserve: true, reserveTtlMs: true, parentId: true },
+  closeWorkflow: { ...mutation, workflowId: true },
+  createApiKey: {
+    ...mutation,
+    apiKeyId: true,
+    name: true,
+    userId: true,
+    services: true,
+    expiresAt: true,
+    minimumBalance: true,
+    secret: true,
+  },
+  rotateApiKey: { ...mutation, apiKeyId: true, graceMs: true, secret: true },
+  revokeApiKey: { ...mutation, apiKeyId: true },
+  setKeyServices: { ...mutation, apiKeyId: true, services: true },
+  setBudget: {
+    ...mutation,
+    budgetId: true,
+    userId: true,
+    apiKeyId: true,
+    service: true,
+    period: true,
+    timeZone: true,
+    limit: true,
+    mode: true,
+    alertsAtPercent: true,
+  },
+  setAlerts: { ...mutation, balanceLow: true, topUp: true },
+  cancelTopUp: { ...mutation, topUpId: true, reason: true },
+  saveDocument: { ...mutation, kind: true, documentId: true, body: true, version: true },
+}
+
+const callFields: Names<CallOptions<unknown>> = { transaction: true }
+
+/**
+ * Rejects fields that a verb does not have, in its input and in the options of the call. A misspelt `expiresAt` would otherwise
+ * make a grant that never expires, and a misspelt `transaction` a charge that commits without the host's row.
+ *
+ * @throws {InvalidInputError} a field is unknown; the message names the most similar one
+ */
+export function checkFields<Name extends keyof Inputs>(verb: Name, input: Inputs[Name], call?: object): void {
+  if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', `of ${verb}() must be an object`)
+  checkNames<Inputs[Name]>(input, fieldsOf[verb], `${verb}()`)
+  if (call) checkNames(call, callFields, `the options of ${verb}()`)
+}
+
+/**
+ * Rejects a field that is not known, unless it is `undefined`.
+ *
+ * @param of    what has the fields, for the message: `grant()`
+ * @param path  where they are in the input: `rollover.`
+ */
+export function checkNames<Given extends object>(given: Given, known: Names<Given>, of: string, path = ''): void {
+  for (const name in given) {
+    if (Object.hasOwn(known, name) || given[name] === undefined) continue
+    const [nearest] = nearestNames(name, Object.keys(known))
+    throw new InvalidInputError(path + name, `is no field of ${of}. Did you mean ${path}${nearest}?`)
+  }
+}
