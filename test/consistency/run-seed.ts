@@ -190,8 +190,10 @@ class Run {
     await Promise.all([served?.close(), this.#box.close({ graceMs })])
     const tally = this.#tallies.at(-1)
     const family = this.#box.metrics.families().find(({ name }) => name === 'farebox_credits_charged_total')
-    const counted = [...(family?.samples ?? [])].reduce((sum, { value }) => sum + credits(String(value)), 0n)
-    if (counted !== tally?.total) this.fault(`/metrics counts ${counted} charged, the observers were told ${tally?.total}`)
+    const counted = new Map([...(family?.samples ?? [])].map(({ labels, value }) => [labels[0]?.[1], credits(String(value))]))
+    for (const [service, told] of tally?.byService ?? [])
+      if ((counted.get(service) ?? 0n) !== told)
+        this.fault(`/metrics counts ${counted.get(service)} charged for ${service}, the observers were told ${told}`)
   }
 
   async #openAccount(): Promise<void> {
