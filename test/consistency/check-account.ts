@@ -63,7 +63,7 @@ export async function checkAccount({ box, url, terms }: Checked, account: Accoun
   checkWorkflows(account, { rows, workflows, terms }, faults)
   checkRequests(account, { rows, workflows }, faults)
   checkRecords(account, rows, terms, faults)
-  if (balance.held === 0n) faults.push(...(await checkBudgets(box, account, { rows, workflows })))
+  if (balance.held === 0n) faults.push(...(await checkBudgets(box, account, { rows, workflows, entries })))
   const { mismatches } = await box.ledger.verify(accountId)
   for (const { kind, at } of mismatches) faults.push(`${kind} at ${at}`)
   return faults.map((fault) => `${accountId}: ${fault}`)

@@ -10,6 +10,7 @@ import type { Account } from './account.ts'
 import type { BoxMessage, BoxOrder } from './box-process.ts'
 import { ask, isBoxGone, randomRequest } from './callers.ts'
 import { checkAccount } from './check-account.ts'
+import { checkReceipts } from './check-receipts.ts'
 import { checkReplays } from './check-replays.ts'
 import { checkTelemetry } from './check-telemetry.ts'
 import { Dice } from './dice.ts'
@@ -155,6 +156,7 @@ class Run {
       if (held !== 0n) this.fault(`${account.accountId} still holds ${held}`)
       const { faults, records } = await this.#receiver.check(this.#box, account.accountId)
       this.report.faults.push(...faults, ...(await checkReplays(this.#box, account.accountId)))
+      this.report.faults.push(...(await checkReceipts(this.#box, account.accountId)))
       if (this.#isAlone) this.report.faults.push(...(await checkTelemetry(this.#box, account, this.#tallies)))
       this.report.records += records
     }
