@@ -15,7 +15,7 @@ import { checkReplays } from './check-replays.ts'
 import { checkTelemetry } from './check-telemetry.ts'
 import { Dice } from './dice.ts'
 import { workAsHost } from './host-work.ts'
-import { nextEdge } from './local-days.ts'
+import { nextEdge, ZONES } from './local-days.ts'
 import { openAdapters, openBox, type Setup, START, type Terms, termsOf } from './open-box.ts'
 import { operate } from './operator.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
@@ -232,6 +232,9 @@ class Run {
       account.keys.push({ secret, prefix, apiKeyId })
     }
     await ledger.setAlerts({ accountId, balanceLow: credits(300) })
+    // Crossed in every run, also at the edge of a day that is not UTC's.
+    const limit = credits(40)
+    await ledger.setBudget({ accountId, period: 'day', timeZone: ZONES[3], limit, mode: 'warn', alertsAtPercent: [1, 50, 100] })
     this.#accounts.push(account)
   }
 
