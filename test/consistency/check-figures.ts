@@ -103,8 +103,8 @@ interface Sums {
   records: number
 }
 
-/** Sums of records, without those of failed attempts alone. */
-function sumsOf(rows: readonly UsageRow[], keyOf: (row: UsageRow) => string): [string, Sums][] {
+/** Sums of records, without those of failed attempts alone. Breakdowns by service also have a shortfall of another time that was waived. */
+function sumsOf(rows: readonly UsageRow[], keyOf: (row: UsageRow) => string, hasWaived = false): [string, Sums][] {
   const sums = new Map<string, Sums>()
   const used = new Set<string>()
   for (const row of rows) {
@@ -117,11 +117,13 @@ function sumsOf(rows: readonly UsageRow[], keyOf: (row: UsageRow) => string): [s
     sum.records += row.corrects === null ? 1 : 0
     sums.set(key, sum)
   }
-  return [...sums].filter(([key, { charged, shortfall }]) => used.has(key) || charged !== 0n || shortfall > 0n)
+  return [...sums].filter(
+    ([key, { charged, shortfall }]) => used.has(key) || charged !== 0n || shortfall > 0n || (hasWaived && shortfall < 0n),
+  )
 }
 
 function servicesOf(rows: readonly UsageRow[]): [string, string][] {
-  return sumsOf(rows, ({ service, provider, unit }) => `${service} ${provider} ${unit}`).map(([key, sum]) => [
+  return sumsOf(rows, ({ service, provider, unit }) => `${service} ${provider} ${unit}`, true).map(([key, sum]) => [
     key,
     `${sum.charged} ${sum.shortfall} ${sum.quantity} ${sum.records}`,
   ])
