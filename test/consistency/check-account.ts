@@ -1,9 +1,12 @@
-import { credits, type Quantity, quantity, type UsageQuantity } from '@farebox/core'
-import type { UsageRow, WorkflowSummary } from '@farebox/ledger'
-import { exportUsage } from '@farebox/ledger/export'
+import { type Quantity, quantity, type UsageQuantity } from '@farebox/core'
+import type { JournalEntry, UsageRow, WorkflowSummary } from '@farebox/ledger'
 import { type PriceBook, rate } from '@farebox/pricing'
 import type { Farebox } from 'farebox'
 import type { Account } from './account.ts'
+import { checkBudgets } from './check-budgets.ts'
+import { checkFigures } from './check-figures.ts'
+import { checkEvents, checkExports, checkGrants, signed } from './check-history.ts'
+import { Dice } from './dice.ts'
 import { START, type Terms } from './open-box.ts'
 
 /** Whom a check asks. */
@@ -25,15 +28,15 @@ export async function checkAccount({ box, url, terms }: Checked, account: Accoun
   const rows: UsageRow[] = []
   for await (const page of box.ledger.history.usage({ accountId })) rows.push(...page)
   const charged = sum(rows)
-  const workflows = await workflowsOf(box, account, rows)
+  const workflows = await workflowsOf(box, account)
 
-  const buckets = await bucketsOf(box, account, faults)
+  const { items } = await box.ledger.statement(accountId, { limit: 1_000_000 })
+  const entries = items.toReversed()
+  const buckets = bucketsOf(account, entries, faults)
   const spent = [...buckets].filter(([bucket]) => bucket.startsWith('spent')).reduce((total, [, amount]) => total + amount, 0n)
   same('the statement', spent, charged)
-  if (!account.mayOwe) {
-    const left = (buckets.get('available') ?? 0n) + (buckets.get('held') ?? 0n)
-    if (left !== balance.balance) faults.push(`the balance is ${balance.balance}, by the statement ${left}`)
-  }
+  const left = (buckets.get('available') ?? 0n) + (buckets.get('held') ?? 0n)
+  if (left !== balance.balance) faults.push(`the balance is ${balance.balance}, by the statement ${left}`)
 
   const { services, workflows: byWorkflow } = await box.ledger.breakdowns({ accountId })
   same('the breakdown by service', sum(services), charged)
@@ -48,45 +51,47 @@ export async function checkAccount({ box, url, terms }: Checked, account: Accoun
     })
     same(`the series by ${groupBy}`, sum(entries), charged)
   }
-  let exported = 0n
-  for await (const text of exportUsage(box.ledger, { format: 'jsonl', accountId }))
-    for (const line of text.split('\n').filter(Boolean)) exported += signed(JSON.parse(line).credits_charged)
-  same('the export', exported, charged)
 
-  await checkApi(url, account, same, { balance: balance.balance, charged })
+  faults.push(
+    ...(await checkFigures(box, account, { rows, workflows }, new Dice(rows.length))),
+    ...(await checkExports(box, account, rows, balance)),
+    ...(await checkGrants(box, account, rows)),
+    ...(await checkEvents(box, account, entries)),
+  )
+  await checkApi({ box, url, terms }, account, same, { balance: balance.balance, rows, entries })
+  checkCharges(account, rows, faults)
   checkWorkflows(account, { rows, workflows, terms }, faults)
   checkRequests(account, { rows, workflows }, faults)
   checkRecords(account, rows, terms, faults)
-  if (balance.held === 0n) await checkBudgets(box, account, rows, faults)
+  if (balance.held === 0n) faults.push(...(await checkBudgets(box, account, { rows, workflows, entries })))
   const { mismatches } = await box.ledger.verify(accountId)
   for (const { kind, at } of mismatches) faults.push(`${kind} at ${at}`)
   return faults.map((fault) => `${accountId}: ${fault}`)
 }
 
 /** The statement, bucket by bucket. */
-async function bucketsOf(box: Farebox, { accountId, mayOwe }: Account, faults: string[]): Promise<Map<string, bigint>> {
+function bucketsOf(account: Account, entries: readonly JournalEntry[], faults: string[]): Map<string, bigint> {
   const buckets = new Map<string, bigint>()
-  const { items } = await box.ledger.statement(accountId, { limit: 1_000_000 })
-  for (const { postings, sequence } of items.toReversed()) {
+  const least = -account.creditLimit - account.debtLimit
+  for (const { postings, sequence } of entries) {
     let entry = 0n
     for (const [bucket, amount] of postings) {
       entry += amount
       buckets.set(bucket, (buckets.get(bucket) ?? 0n) + amount)
     }
     if (entry !== 0n) faults.push(`entry ${sequence} sums to ${entry}`)
-    if (!mayOwe && (buckets.get('available') ?? 0n) < 0n) faults.push(`less than nothing is available after entry ${sequence}`)
+    const available = buckets.get('available') ?? 0n
+    if (!account.mayOwe && available < least)
+      faults.push(`${available} is available after entry ${sequence}, of at least ${least}`)
   }
   return buckets
 }
 
-async function workflowsOf(box: Farebox, account: Account, rows: readonly UsageRow[]): Promise<Map<string, WorkflowSummary>> {
-  const ids = new Set([...rows.flatMap(({ workflowId }) => workflowId ?? []), ...account.told.keys()])
-  const summaries = new Map<string, WorkflowSummary>()
-  for (const id of ids) {
-    const summary = await box.ledger.workflow(account.accountId, id).catch(() => undefined)
-    if (summary) summaries.set(id, summary)
-  }
-  return summaries
+/** All of them, and not only those with records: one whose work failed costs nothing. */
+async function workflowsOf(box: Farebox, { accountId }: Account): Promise<Map<string, WorkflowSummary>> {
+  const { workflows } = await box.ledger.workflows({ accountId }, { limit: 1_000 })
+  const summaries = await Promise.all(workflows.map(({ workflowId }) => box.ledger.workflow(accountId, workflowId)))
+  return new Map(summaries.map((summary) => [summary.workflowId, summary]))
 }
 
 interface Records {
@@ -103,7 +108,7 @@ function checkWorkflows(account: Account, { rows, workflows, terms }: Records & 
   for (const [id, { spent, held, maxCredits, lines, state }] of workflows) {
     if (spent !== total(id)) faults.push(`workflow ${id} has spent ${spent}, its records ${total(id)}`)
     if (sum(lines) !== sum(own.get(id) ?? [])) faults.push(`the lines of workflow ${id} come to ${sum(lines)}`)
-    if (maxCredits !== null && account.adjusted.size === 0 && spent + held > maxCredits)
+    if (maxCredits !== null && spent + held > maxCredits)
       faults.push(`workflow ${id} has spent ${spent} and holds ${held} of ${maxCredits}`)
     if (state === 'closed' && held !== 0n && !children.has(id)) faults.push(`workflow ${id} is closed and holds ${held}`)
   }
@@ -133,7 +138,13 @@ function checkRequests(account: Account, { rows, workflows }: Records, faults: s
 /** Each record is of the book's price, and corrections come to what was told of them. */
 function checkRecords(account: Account, rows: readonly UsageRow[], { book }: Terms, faults: string[]): void {
   const corrections = Map.groupBy(rows, ({ corrects }) => corrects)
+  const byId = new Map(rows.map((row) => [row.usageId, row]))
+  for (const usageId of account.takenBack) {
+    const left = (byId.get(usageId)?.charged ?? 0n) + sum(corrections.get(usageId) ?? [])
+    if (left !== 0n) faults.push(`${usageId} was refunded whole, and ${left} is left of it`)
+  }
   for (const [usageId, refunded] of account.refunded) {
+    if (account.takenBack.has(usageId)) continue
     const back = -sum(corrections.get(usageId) ?? [])
     if (back !== refunded) faults.push(`${usageId} was refunded ${back}, the operator was told ${refunded}`)
   }
@@ -157,39 +168,49 @@ function priceOf(book: PriceBook, of: { service: string; provider: string; at: n
   return (numerator * 1_000_000n + denominator - 1n) / denominator
 }
 
-/** While nothing is held, budgets have used what was charged in their windows. */
-async function checkBudgets(box: Farebox, { accountId }: Account, rows: readonly UsageRow[], faults: string[]): Promise<void> {
-  const byId = new Map(rows.map((row) => [row.usageId, row]))
-  for (const budget of await box.ledger.currentBudgets(accountId)) {
-    const { budgetId, used, createdAt, windowStart } = budget
-    const counted = rows.filter(({ corrects, ...row }) => {
-      const first = (corrects === null ? undefined : byId.get(corrects)) ?? row
-      const isOf = (['userId', 'apiKeyId', 'service'] as const).every((key) => budget[key] === null || budget[key] === row[key])
-      return isOf && first.createdAt > createdAt && first.createdAt >= windowStart
-    })
-    if (rows.some((row) => row.createdAt === createdAt)) continue
-    if (used !== sum(counted)) faults.push(`budget ${budgetId} has used ${used}, its records ${sum(counted)}`)
+/** What the host was told of its own charges is recorded, and nothing else is. */
+function checkCharges({ charges }: Account, rows: readonly UsageRow[], faults: string[]): void {
+  const own = new Map(rows.filter(({ usageId }) => usageId.startsWith('host-')).map((row) => [row.usageId, row]))
+  for (const [usageId, told] of charges) {
+    const row = own.get(usageId)
+    if (told && (row?.charged !== told.charged || row.shortfall !== told.shortfall))
+      faults.push(`${usageId} was charged ${row?.charged}, the host was told ${told.charged} and ${told.shortfall} not paid`)
   }
+  for (const usageId of own.keys()) if (!charges.has(usageId)) faults.push(`${usageId} was charged, and refused`)
 }
 
 /** The same over the API, in whole credits. */
 async function checkApi(
-  url: string,
-  { keys: [key] }: Account,
+  { box, url }: Checked,
+  { accountId, keys: [key] }: Account,
   same: (what: string, told: unknown, recorded: unknown) => void,
-  { balance, charged }: { balance: bigint; charged: bigint },
+  { balance, rows, entries }: { balance: bigint; rows: readonly UsageRow[]; entries: readonly JournalEntry[] },
 ): Promise<void> {
   const get = async (path: string) => {
     const response = await fetch(`${url}/api/v1/${path}`, { headers: { authorization: `Bearer ${key?.secret}` } })
     return response.json()
   }
   same('/credits', (await get('credits')).credit_balance, Number(balance >= 0n ? balance / MICRO : -wholeUp(-balance)))
-  same('/usage', (await get('usage')).total_credits, wholeUp(charged))
-  const { entries } = await get('credits/statement?limit=1000')
-  for (const [index, { balance: after }] of entries.entries()) {
-    const newer = entries[index - 1]
-    if (newer) same('/credits/statement', signed(after), signed(newer.balance) - signed(newer.change))
+  same('/usage', (await get('usage')).total_credits, wholeUp(sum(rows)))
+  for (const { apiKeyId, prefix, previousPrefix } of await box.ledger.apiKeys(accountId)) {
+    const due = wholeUp(sum(rows.filter((row) => row.apiKeyId === apiKeyId)))
+    for (const one of [prefix, previousPrefix ?? prefix])
+      same(`/usage/keys/${one}`, (await get(`usage/keys/${one}`)).total_credits, due)
   }
+  let cursor: string | undefined
+  let before = entries.length
+  let running = balance
+  do {
+    const page = await get(`credits/statement?limit=1000${cursor === undefined ? '' : `&cursor=${cursor}`}`)
+    for (const { sequence, balance: after, change } of page.entries) {
+      same('/credits/statement', sequence, before--)
+      same(`/credits/statement after ${sequence}`, signed(after), running)
+      running -= signed(change)
+    }
+    cursor = page.next
+  } while (cursor !== undefined)
+  same('the length of /credits/statement', before, 0)
+  same('the first balance of /credits/statement', running, 0n)
 }
 
 const MICRO = 1_000_000n
@@ -197,10 +218,6 @@ const MICRO = 1_000_000n
 /** Whole credits, rounded up for what was charged. */
 function wholeUp(amount: bigint): number {
   return Number(amount > 0n ? (amount + MICRO - 1n) / MICRO : amount / MICRO)
-}
-
-function signed(amount: string): bigint {
-  return amount.startsWith('-') ? -credits(amount.slice(1)) : credits(amount)
 }
 
 function sum(items: Iterable<{ charged: bigint }>): bigint {

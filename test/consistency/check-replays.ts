@@ -34,8 +34,9 @@ export async function checkReplays(box: Farebox, accountId: string): Promise<str
     const { total_credits_used } = await workflow.receipt()
     const whole = Number((spent + 999_999n) / 1_000_000n)
     if (total_credits_used !== whole) faults.push(`the receipt of ${workflowId} says ${total_credits_used}, not ${whole}`)
+    // A host's own charges have no prices of the book.
     for (const { usageId, charged, explanation } of await workflow.explain())
-      if (charged > 0n && explanation === undefined) faults.push(`nothing explains ${usageId}`)
+      if (charged > 0n && explanation === undefined && !usageId.startsWith('host-')) faults.push(`nothing explains ${usageId}`)
   }
   return faults
 }

@@ -47,7 +47,11 @@ export function termsOf({ seed }: Setup): Terms {
 }
 
 /** Opens a box of a run, over providers that fail by chance and a clock that only the run moves. */
-export function openBox(setup: Setup, clock: () => number, options: Pick<FareboxOptions, 'providers' | 'onError'>): Farebox {
+export function openBox(
+  setup: Setup,
+  clock: () => number,
+  options: Pick<FareboxOptions, 'providers' | 'onError' | 'telemetry'>,
+): Farebox {
   const { book, failedAttempts, options: own } = termsOf(setup)
   return createFarebox({
     store: setup.store.startsWith('postgres')
@@ -61,6 +65,7 @@ export function openBox(setup: Setup, clock: () => number, options: Pick<Farebox
     liveDeadlines: { totalMs: 5_000, betweenEventsMs: 500 },
     drainMs: 50,
     minimumCreditsForApiKey: credits(0),
+    closedWorkflowEvents: true,
     ...own,
     ...options,
   })

@@ -12,6 +12,7 @@ const SELLERS = {
 } as const
 const PER = { tokens: '100', minutes: '1', characters: '10' }
 const CREDITS = { tokens: 5, minutes: 12, characters: 1 }
+const CACHED = { meter: 'cached_input', unit: 'tokens', amount: '4', per: '1000' }
 const DAY_MS = 86_400_000
 
 /** A price book with rules of chance, and two versions: one in force at `start`, and one that comes a day later. */
@@ -27,7 +28,7 @@ export function randomBook(dice: Dice, start: number): PriceBook {
           providers.map((provider: string) => entry(dice, { service, provider, unit: unit as keyof typeof PER, hasRules })),
         ),
       ),
-      { service: 'realtime', provider: 'gpt-realtime', rates: [{ unit: 'tokens', amount: '40', per: '1000' }] },
+      { service: 'realtime', provider: 'gpt-realtime', rates: [{ unit: 'tokens', amount: '40', per: '1000' }, CACHED] },
       { service: 'realtime', provider: 'gpt-realtime-mini', rates: [{ unit: 'tokens', amount: '10', per: '1000' }] },
       { service: 'own_service', provider: 'own', rates: [{ unit: 'requests', amount: amount(dice, 2) }] },
     ],

@@ -10,12 +10,17 @@ import type { Account } from './account.ts'
 import type { BoxMessage, BoxOrder } from './box-process.ts'
 import { ask, isBoxGone, randomRequest } from './callers.ts'
 import { checkAccount } from './check-account.ts'
+import { checkReceipts } from './check-receipts.ts'
 import { checkReplays } from './check-replays.ts'
+import { checkTelemetry } from './check-telemetry.ts'
 import { Dice } from './dice.ts'
+import { workAsHost } from './host-work.ts'
+import { nextEdge, ZONES } from './local-days.ts'
 import { openAdapters, openBox, type Setup, START, type Terms, termsOf } from './open-box.ts'
 import { operate } from './operator.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 import { type Served, serve } from './serve.ts'
+import { Tally } from './tally.ts'
 import { doJob, type Job, type Outcome } from './work.ts'
 
 export interface RunOptions {
@@ -68,11 +73,15 @@ class Run {
   readonly #providers: ProviderAdapter[]
   /** What each box has answered against its OpenAPI document. */
   readonly #documentFaults: string[][] = []
+  /** What each box has told its observers. */
+  readonly #tallies: Tally[] = []
   #time = START
   #box!: Farebox
   #served: Served | undefined
   #second: { process: ChildProcess; urls: string[]; jobs: Map<string, (outcome: Outcome | undefined) => void> } | undefined
   #hasSecond = false
+  /** Whether no other process has worked. */
+  #isAlone = true
 
   constructor(setup: Setup, receiver: Receiver) {
     this.#setup = setup
@@ -91,6 +100,7 @@ class Run {
     await this.#box.migrate()
     for (let accounts = this.#dice.whole(1, 3); accounts > 0; accounts--) await this.#openAccount()
     this.#hasSecond = hasSecond
+    this.#isAlone = !hasSecond
   }
 
   /** Several things at once, perhaps while a box is closed or its process killed, and then the checks. */
@@ -108,6 +118,7 @@ class Run {
     }
     await Promise.all(works)
     if (dice.chance(0.3)) this.#time += dice.pick(JUMPS_MS)
+    else if (dice.chance(0.15)) this.#time = nextEdge(this.#time, dice)
     if (dice.chance(0.3)) await this.#receiver.deliver(this.#box)
     await this.#check(`step ${step}`)
   }
@@ -145,6 +156,8 @@ class Run {
       if (held !== 0n) this.fault(`${account.accountId} still holds ${held}`)
       const { faults, records } = await this.#receiver.check(this.#box, account.accountId)
       this.report.faults.push(...faults, ...(await checkReplays(this.#box, account.accountId)))
+      this.report.faults.push(...(await checkReceipts(this.#box, account.accountId)))
+      if (this.#isAlone) this.report.faults.push(...(await checkTelemetry(this.#box, account, this.#tallies)))
       this.report.records += records
     }
   }
@@ -153,10 +166,17 @@ class Run {
     await this.#stopSecond()
     await this.#closeBox(1_000)
     this.report.faults.push(...this.#documentFaults.flat())
+    for (const { running } of this.#tallies) if (running !== 0) this.fault(`${running} calls have not ended for the observers`)
   }
 
   async #open(): Promise<void> {
-    this.#box = openBox(this.#setup, () => this.#time, { providers: this.#providers, onError: (error) => this.#onError(error) })
+    const tally = new Tally()
+    this.#tallies.push(tally)
+    this.#box = openBox(this.#setup, () => this.#time, {
+      providers: this.#providers,
+      onError: (error) => this.#onError(error),
+      telemetry: tally,
+    })
     this.#documentFaults.push(holdToDocument(this.#box))
     this.#served = await serve(this.#box, (error) => this.#onError(error))
   }
@@ -170,28 +190,51 @@ class Run {
     const served = this.#served
     this.#served = undefined
     await Promise.all([served?.close(), this.#box.close({ graceMs })])
+    const tally = this.#tallies.at(-1)
+    const family = this.#box.metrics.families().find(({ name }) => name === 'farebox_credits_charged_total')
+    const counted = new Map([...(family?.samples ?? [])].map(({ labels, value }) => [labels[0]?.[1], credits(String(value))]))
+    for (const [service, told] of tally?.byService ?? [])
+      if ((counted.get(service) ?? 0n) !== told)
+        this.fault(`/metrics counts ${counted.get(service)} charged for ${service}, the observers were told ${told}`)
   }
 
   async #openAccount(): Promise<void> {
     const { ledger } = this.#box
-    const { accountId } = await ledger.openAccount({ name: 'customer' })
-    const { grantId } = await ledger.grant({ accountId, amount: credits(this.#dice.whole(100, 3_000)) })
+    const hasLine = this.#dice.chance(0.4)
+    const creditLimit = credits(hasLine ? this.#dice.whole(1, 300) : 0)
+    const debtLimit = credits(hasLine ? this.#dice.pick([0, this.#dice.whole(1, 100)]) : 0)
+    const { accountId } = await ledger.openAccount({ name: 'customer', creditLimit, debtLimit })
+    const amount = credits(this.#dice.whole(100, 3_000))
+    const { grantId } = await ledger.grant({ accountId, amount })
     const account: Account = {
       accountId,
+      creditLimit,
+      debtLimit,
       keys: [],
-      grantIds: [grantId],
+      grants: new Map([[grantId, { amount }]]),
       told: new Map(),
       unsure: new Set(),
       open: [],
       requests: [],
+      charges: new Map(),
+      holds: [],
       refunded: new Map(),
+      takenBack: new Set(),
       adjusted: new Set(),
       mayOwe: false,
     }
     for (const userId of [undefined, 'u1']) {
       const made = await ledger.createApiKey({ accountId, userId, minimumBalance: credits(0) })
-      if (made.status === 'created' && made.secret) account.keys.push({ secret: made.secret, prefix: made.prefix })
+      if (made.status !== 'created' || !made.secret) continue
+      const { apiKeyId } = made
+      // Rotated before it is used, so that what it costs is asked for by two prefixes.
+      const { prefix, secret = made.secret } = await ledger.rotateApiKey({ accountId, apiKeyId })
+      account.keys.push({ secret, prefix, apiKeyId })
     }
+    await ledger.setAlerts({ accountId, balanceLow: credits(300) })
+    // Crossed in every run, also at the edge of a day that is not UTC's.
+    const limit = credits(40)
+    await ledger.setBudget({ accountId, period: 'day', timeZone: ZONES[3], limit, mode: 'warn', alertsAtPercent: [1, 50, 100] })
     this.#accounts.push(account)
   }
 
@@ -207,9 +250,11 @@ class Run {
   async #work(dice: Dice): Promise<void> {
     const account = dice.pick(this.#accounts)
     const what = dice.roll()
+    this.#time += 1
     try {
-      if (what < 0.45) await this.#job(account, dice)
-      else if (what < 0.75) await this.#request(account, dice)
+      if (what < 0.3) await this.#job(account, dice)
+      else if (what < 0.5) await this.#request(account, dice)
+      else if (what < 0.7) this.report.faults.push(...(await workAsHost(this.#box, account, dice)))
       else this.report.faults.push(...(await operate(this.#box, account, dice, () => this.#url(dice))))
     } catch (error) {
       if (!isBoxGone(error)) this.fault(error)
@@ -226,7 +271,8 @@ class Run {
       isOpened: again !== undefined,
       ...(dice.chance(0.5) && { secret: dice.pick(account.keys).secret }),
       ...(parentId !== undefined && { parentId }),
-      ...(!again && dice.chance(0.3) && { maxCredits: dice.whole(1, 200) }),
+      ...(!again && dice.chance(0.3) && { maxCredits: dice.whole(60, 200) }),
+      ...(!again && dice.chance(0.25) && { reserve: dice.whole(1, 60) }),
     }
     const { workflowId } = job
     this.report.jobs += 1

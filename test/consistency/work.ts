@@ -15,6 +15,8 @@ export interface Job {
   secret?: string | undefined
   parentId?: string | undefined
   maxCredits?: number | undefined
+  /** Whole credits that are set aside for it before it begins. */
+  reserve?: number | undefined
 }
 
 /** What the caller of a job was told. */
@@ -92,11 +94,14 @@ const calls: Record<string, Call> = {
     tell.cost((await workflow.call({ to: '+15551234567', instructions, durationSecondsMax: dice.whole(15, 200) })).creditsUsed)
   },
   async record(workflow, dice, tell) {
-    const [service, provider, quantity, unit] = dice.pick<[Service, string, number, Unit]>([
+    const [service, provider, quantity, unit] = dice.pick<[Service, string, number | string, Unit]>([
       ['gpt', 'gpt-4o', dice.whole(0, 900), 'tokens'],
       ['phone', 'twilio', dice.whole(0, 300) / 100, 'minutes'],
       ['own_service' as Service, 'own', dice.whole(1, 4), 'requests'],
       ['voice_stt', 'deepgram', dice.whole(1, 200), 'seconds'],
+      ['phone', 'twilio', '0.000001', 'minutes'],
+      // More than anybody can pay.
+      ['gpt', 'gpt-4o', '123456789012.5', 'tokens'],
     ])
     const idempotencyKey = `record-${dice.roll()}`
     const records = () => workflow.record(service, provider, quantity, unit, { idempotencyKey })
@@ -120,11 +125,13 @@ export async function doJob(box: Farebox, job: Job): Promise<Outcome> {
   await attempt(tell, 'the job', async () => {
     const apiKey = secret === undefined ? undefined : await box.authenticate(secret)
     const limit = job.maxCredits === undefined ? {} : { maxCredits: credits(job.maxCredits) }
-    if (parentId !== undefined && !isOpened) {
-      const opened = await box.ledger.openWorkflow({ accountId, workflowId, name: 'child', parentId, ...limit })
+    const isMade = (parentId !== undefined || job.reserve !== undefined) && !isOpened
+    if (isMade) {
+      const reserve = job.reserve === undefined ? {} : { reserve: credits(job.reserve) }
+      const opened = await box.ledger.openWorkflow({ accountId, workflowId, name: 'child', parentId, ...limit, ...reserve })
       if (opened.status === 'refused') return
     }
-    isOpen ||= parentId !== undefined
+    isOpen ||= isMade
     const workflow = box.workflow({ accountId, workflowId, name: 'job', apiKey, isOpened: isOpen, ...limit })
     const one = async () => {
       const name = dice.pick(Object.keys(calls))

@@ -122,6 +122,26 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     expect(await box.ledger.usageOf(accountId, workflow.id)).toMatchObject([{ cost: 42_000_000n, certainty: 'exact' }])
   })
 
+  it('leaves a call alone that is settled while it compares', async () => {
+    const { network, box, accountId, workflow, later, balance } = await open(on, (net, request) => {
+      net.connect(request, 0)
+      return unknown()
+    })
+    await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    const { items } = await box.ledger.statement(accountId)
+    const [holdId = ''] = items.flatMap(({ outcome }) => (outcome as { holdId?: string }).holdId ?? [])
+    later(MINUTE)
+    network.bill(0, 42_000_000n, 90)
+    let settled: Promise<unknown> | undefined
+    const usage = { quantity: quantity(90), unit: 'seconds', rated: credits(30), roundingStep: credits(1) } as const
+    const settle = () => {
+      settled ??= box.ledger.settleHold({ accountId, holdId, usage })
+    }
+    expect((await box.reconcile({ onRecord: settle })).differences).toEqual([])
+    await settled
+    expect(await balance()).toBe(credits(10_000 - 30))
+  })
+
   it('charges nothing for a call that never took place, and gives its hold back', async () => {
     const { box, accountId, workflow, later, balance } = await open(on, unknown)
     await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })

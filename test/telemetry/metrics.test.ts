@@ -1,6 +1,7 @@
+import { type ProviderAdapter, ProviderError, quantity, type Usage } from '@farebox/core'
 import { Outbox } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, presets } from 'farebox'
+import { credits, presets, type Workflow } from 'farebox'
 import parsePrometheusTextFormat from 'parse-prometheus-text-format'
 import { describe, expect, it } from 'vitest'
 import { type ApiClient, serveApi } from '../farebox/api-client.ts'
@@ -33,6 +34,64 @@ describe.each(storeNames)('the metrics of a box on %s', (on) => {
     expect(creditsUsed).toBe(credits(40))
     const { values } = await scrape(await serveApi(box, key))
     expect(values('farebox_credits_charged_total', 'service')).toEqual([['phone', 40]])
+  })
+
+  it('count the credits of failed attempts that customers pay for, whether or not the call has an answer', async () => {
+    const fail = (provider: string, meter: string, unit: 'tokens' | 'seconds'): never => {
+      const usage: Usage = { quantities: [{ meter, quantity: quantity(900), unit }], certainty: 'exact' }
+      throw new ProviderError('cut off', { kind: 'incomplete', provider, usage })
+    }
+    const failing: ProviderAdapter = {
+      ...simulated({ services: ['gpt', 'voice_stt'], name: 'failing' }),
+      isSimulated: false,
+      chat: async () => fail('gpt-4o', 'output', 'tokens'),
+      async *streamChat() {
+        yield* []
+        fail('gpt-4o', 'output', 'tokens')
+      },
+      async *streamTranscription() {
+        yield* []
+        fail('deepgram', 'duration', 'seconds')
+      },
+    }
+    let isDown = false
+    const answering = simulated({ failures: () => (isDown ? { kind: 'overloaded' } : undefined) })
+    const box = await openBox({ on, providers: [failing, answering], failedAttempts: 'charged', retries: { triesMax: 1 } })
+    const { accountId, key } = await openAccount(box, { balance: credits(1_000) })
+    const api = await serveApi(box, key)
+    const calls = {
+      async chat(workflow: Workflow) {
+        await workflow.chat(ask)
+      },
+      async streamChat(workflow: Workflow) {
+        const { events, settled } = await workflow.streamChat(ask)
+        for await (const _ of events);
+        await settled
+      },
+      async listen(workflow: Workflow) {
+        const sound = async function* () {
+          for (let second = 0; second < 40; second += 1) yield new Uint8Array(8_000).fill(0x55)
+        }
+        const { events, settled } = await workflow.listen({ audio: sound(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+        for await (const _ of events);
+        await settled
+      },
+      async unanswered(workflow: Workflow) {
+        isDown = true
+        await expect(workflow.chat(ask)).rejects.toThrow()
+      },
+    }
+    let due = 0n
+    for (const call of Object.values(calls)) {
+      const workflow = box.workflow({ accountId, name: 'work' })
+      await call(workflow)
+      const [lost] = await box.ledger.usageOf(accountId, workflow.id)
+      expect(lost?.details).toMatchObject({ attempts: [{ error: 'incomplete' }] })
+      expect(lost?.charged).toBeGreaterThan(0n)
+      due += (await box.ledger.workflow(accountId, workflow.id)).spent
+      const counted = (await scrape(api)).values('farebox_credits_charged_total')
+      expect(counted.reduce((sum, [value]) => sum + credits(String(value)), 0n)).toBe(due)
+    }
   })
 
   it('tell of calls, attempts, credits, refusals, providers and what waits, by names that the host knows', async () => {

@@ -184,14 +184,14 @@ export class CallRunner {
       drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
     }).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
-      await settleCall(this.#parts, this.#owner.payer, held, outcome)
+      await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
       throw failureOf(outcome, request.operation)
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
       // Tracked only from here on: code that closes the workflow before it reads the stream would wait for itself.
-      const { charged, balance } = await watch.run(() => this.track(this.#settleStream(held, call, ending, attempts)))
-      watch.end({ ...endOf(ending), creditsUsed: charged })
+      const { charged, balance } = await watch.run(() => this.track(this.#settleStream(held, call, ending, { attempts, watch })))
+      watch.end(endOf(ending))
       return { creditsUsed: charged, balance, isComplete: ending.status === 'finished' }
     })
     // A closing Farebox waits for it, even if nobody else does.
@@ -207,7 +207,7 @@ export class CallRunner {
     held: HeldRoute,
     { unreported, onAnswered }: StreamedCall<Event, Produced>,
     ending: StreamEnding<Event, Produced>,
-    attempts: readonly AttemptRecord[],
+    { attempts, watch }: { attempts: readonly AttemptRecord[]; watch: CallWatch },
   ) {
     const floors = new Map<string, Usage>()
     const floorOf = (part: StreamPart<Produced>) =>
@@ -219,7 +219,7 @@ export class CallRunner {
     const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
     onAnswered?.(candidate, usage && isUsage(usage) ? usage : undefined)
     const answer: Answer = { candidate, attemptId, usage, fallback, requestId }
-    return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors })
+    return settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, floors, watch })
   }
 
   /**
@@ -291,7 +291,7 @@ export class CallRunner {
     const attemptOptions = { ...this.attemptOptions(held, options, watch), deadlines, call: watch.calling(call), onLateAnswer }
     const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
-      await settleCall(this.#parts, this.#owner.payer, held, outcome)
+      await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
       throw failureOf(outcome, request.operation)
     }
     const { value: result, candidate, attemptId, attempts } = outcome
@@ -302,8 +302,8 @@ export class CallRunner {
       }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage && isUsage(result.usage) ? result.usage : undefined)
-    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts })
-    watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
+    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, watch })
+    watch.end({ outcome: 'succeeded', candidate })
     return {
       result,
       provider: candidate.offer.provider,

@@ -72,7 +72,7 @@ async function placeWatched(
   if (outcome.status !== 'succeeded') {
     const failure = failureOf(outcome, 'call')
     if (isUnknown(failure)) await noteUnknown(parts.ledger, payer, held, outcome)
-    else await settleCall(parts, payer, held, outcome)
+    else await settleCall(parts, payer, held, { attempts: outcome.attempts, watch })
     throw failure
   }
   const { value, candidate, attemptId, attempts } = outcome
@@ -81,8 +81,8 @@ async function placeWatched(
   const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty })
   const cost = result.cost !== undefined && result.cost >= 0n && result.cost <= COST_MAX ? result.cost : undefined
   const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
-  const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts })
-  watch.end({ outcome: 'succeeded', candidate, creditsUsed: charged })
+  const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts, watch })
+  watch.end({ outcome: 'succeeded', candidate })
   const { provider } = candidate.offer
   return { result, provider, creditsUsed: charged, balance, isSimulated: candidate.adapter.isSimulated }
 

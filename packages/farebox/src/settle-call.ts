@@ -1,4 +1,5 @@
 import {
+  type Credits,
   formatQuantity,
   isFareboxError,
   microCredits,
@@ -16,7 +17,7 @@ import { checkReported, isUnpriceable, type Pricing } from './book-prices.ts'
 import { errorOfRefusal } from './errors.ts'
 import { type HeldRoute, type MeterParts, type Payer, release } from './hold-route.ts'
 import { knownPart } from './known-part.ts'
-import { quietly } from './telemetry/watch-call.ts'
+import { type CallWatch, quietly } from './telemetry/watch-call.ts'
 
 const RAW_LENGTH_MAX = 16_384
 const RETRY_WAITS_MS = [50, 200, 800]
@@ -53,9 +54,11 @@ export interface CallEnding {
   attempts: readonly AttemptRecord[]
   /** The least that attempts have used, by attempt id, if their providers reported nothing. */
   floors?: ReadonlyMap<string, Usage>
+  /** Is told of every charge. */
+  watch: Pick<CallWatch, 'charged'>
 }
 
-/** What a call was charged, and the balance after it, if the ledger has returned one. */
+/** What the answer of a call was charged, and the balance after it, if the ledger has returned one. */
 export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedOutcome, 'balance'>>
 
 /**
@@ -65,10 +68,13 @@ export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedO
  * If the database is unavailable and the charge is spooled, the result is what will be charged: the rounded price of the answer.
  */
 export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRoute, ending: CallEnding): Promise<CallCharge> {
-  const { answer, attempts, floors } = ending
+  const { answer, attempts, floors, watch } = ending
   const lost = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
-  for (const attempt of lost) await settleLost(parts, payer, held, attempt, floors?.get(attempt.attemptId))
-  return answer ? settleAnswer(parts, payer, held, answer, attempts) : endHold(parts, payer, held, attempts)
+  for (const attempt of lost) await settleLost(parts, payer, held, { attempt, floor: floors?.get(attempt.attemptId), watch })
+  if (!answer) return endHold(parts, payer, held, attempts)
+  const charge = await settleAnswer(parts, payer, held, answer, attempts)
+  watch.charged(charge.charged)
+  return charge
 }
 
 /** Charges an answer, and records the attempts that led to it. */
@@ -144,25 +150,31 @@ export async function settleLost(
   parts: MeterParts,
   payer: Payer,
   held: HeldRoute,
-  attempt: AttemptRecord,
-  floor?: Usage,
+  { attempt, floor, watch }: { attempt: AttemptRecord; floor?: Usage | undefined; watch: CallEnding['watch'] },
 ): Promise<void> {
   const usage = lostUsage(held, attempt, floor)
   if (!usage) return
   try {
-    await writeLost(parts, payer, held, attempt, usage)
+    watch.charged(await writeLost(parts, payer, held, attempt, usage))
   } catch (error) {
     // A failed attempt that cannot be recorded must not keep the answer from being settled.
-    if (!(error instanceof UsageSpooledError)) parts.onError(error)
+    parts.onError(error)
   }
 }
 
-async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attempt: AttemptRecord, usage: Usage): Promise<void> {
+/** Returns what the customer is charged for it. */
+async function writeLost(
+  parts: MeterParts,
+  payer: Payer,
+  held: HeldRoute,
+  attempt: AttemptRecord,
+  usage: Usage,
+): Promise<Credits> {
   const { candidate, attemptId } = attempt
   const { priced, rating } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
-  await settleInput(payer.envelope, () => ({
+  const { charged } = await settleInput(payer.envelope, () => ({
     accountId: payer.accountId,
     holdId: held.holdId,
     usageId: attemptId,
@@ -185,7 +197,11 @@ async function writeLost(parts: MeterParts, payer: Payer, held: HeldRoute, attem
         explanation: isCharged && rating.query.model !== candidate.offer.model ? explain(rating) : undefined,
       },
     },
-  }))
+  })).catch((error: unknown) => {
+    if (!(error instanceof UsageSpooledError)) throw error
+    return { charged: isCharged ? chargeOf(rating) : microCredits(0n) }
+  })
+  return charged
 }
 
 /** Ends the hold of a call without an answer. Charges nothing, but records the attempts for the receipt. */

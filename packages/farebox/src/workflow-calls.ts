@@ -231,6 +231,7 @@ export interface RecordOptions {
 export interface Metered {
   /** The wire name of the provider that served it. */
   provider: string
+  /** What the answer was charged. The receipt also has failed attempts that the customer pays for (`failedAttempts: 'charged'`). */
   creditsUsed: Credits
   /** The account's balance after the charge. Absent while the charge waits for the database to come back. */
   balance?: Credits

@@ -125,7 +125,7 @@ async function openWatched<Event extends StreamEvent>(
     ),
   }).catch((error: unknown) => runner.giveUp(held, error))
   if (outcome.status !== 'succeeded') {
-    await settleCall(parts, payer, held, outcome)
+    await settleCall(parts, payer, held, { attempts: outcome.attempts, watch })
     throw failureOf(outcome, request.operation)
   }
   const { value, candidate, attempts, attemptId } = outcome
@@ -133,7 +133,7 @@ async function openWatched<Event extends StreamEvent>(
   const settleFailed = async () => {
     for (const attempt of attempts.filter((one) => !written.has(one.attemptId))) {
       written.add(attempt.attemptId)
-      await settleLost(parts, payer, held, attempt)
+      await settleLost(parts, payer, held, { attempt, watch })
     }
   }
   // Before the hold is extended, because it covers them only until then.
@@ -151,10 +151,12 @@ async function openWatched<Event extends StreamEvent>(
       // Kept even if the stream was cut: reconciliation finds the provider's record by this id.
       const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
       const fallback = () => session.rest(undefined)
-      return meter.finish({ usage: session.rest(ending.parts[0].usage), fallback, requestId }, attempts)
+      const last = { usage: session.rest(ending.parts[0].usage), fallback, requestId }
+      // Also if the last part cannot be charged: those before it were.
+      return meter.finish(last, attempts).finally(() => watch.charged(meter.charged))
     }
     const creditsUsed = await watch.run(() => runner.track(finish()))
-    watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate, creditsUsed })
+    watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate })
     return { creditsUsed, ...endOf(ending.status, session) }
   })
   parts.background(settled)

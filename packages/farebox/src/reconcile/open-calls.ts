@@ -122,6 +122,8 @@ async function resolveCall(run: Run, call: OpenCall, found: FoundRecord | undefi
     return [{ type: 'call_not_placed', ...of, isApplied }]
   } catch (error) {
     if (!isFareboxError(error)) throw error
+    // Whoever placed it has settled it meanwhile. The next comparison has that record.
+    if (error.code === 'IDEMPOTENCY_CONFLICT') return []
     return [{ type: 'failed', accountId, usageId: holdId, error }]
   }
 }

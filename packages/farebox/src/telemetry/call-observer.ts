@@ -71,6 +71,7 @@ export type CallOutcome = 'succeeded' | 'cut' | 'left' | 'refused' | 'failed'
 /** How a call ended. */
 export interface CallEnd {
   outcome: CallOutcome
+  /** All that it was charged, with its failed attempts if customers pay for those. */
   creditsUsed: Credits
   /** The candidate that served it. */
   candidate?: Candidate

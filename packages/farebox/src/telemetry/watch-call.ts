@@ -1,4 +1,4 @@
-import { type CallContext, microCredits } from '@farebox/core'
+import { type CallContext, type Credits, microCredits } from '@farebox/core'
 import type { AttemptRecord, Candidate, StreamEvent } from '@farebox/router'
 import type { HeldRoute } from '../hold-route.ts'
 import type { AnswerFacts, AttemptWatcher, CallEnd, CallObserver, CallWatcher, ObservedCall } from './call-observer.ts'
@@ -10,6 +10,8 @@ export class CallWatch {
   readonly #watchers: readonly CallWatcher[]
   /** The watchers of attempts. Usually there are none, and then nothing is wrapped. */
   readonly #tracers: readonly Required<Pick<CallWatcher, 'attempting'>>[]
+  /** What it has been charged so far, in micro-credits. */
+  #charged = 0n
   #isOver = false
 
   constructor(observers: readonly CallObserver[], call: ObservedCall) {
@@ -22,7 +24,7 @@ export class CallWatch {
     try {
       return await inside(this.#watchers, work)
     } catch (error) {
-      this.end({ outcome: outcomeOfError(error), creditsUsed: microCredits(0n), error })
+      this.end({ outcome: outcomeOfError(error), error })
       throw error
     }
   }
@@ -36,10 +38,16 @@ export class CallWatch {
     for (const watcher of this.#watchers) quietly(() => watcher.attempted?.(record))
   }
 
-  end(end: CallEnd): void {
+  /** Adds a charge to those that {@link end} tells of. */
+  charged(amount: Credits): void {
+    this.#charged += amount
+  }
+
+  end(end: Omit<CallEnd, 'creditsUsed'>): void {
     if (this.#isOver) return
     this.#isOver = true
-    for (const watcher of this.#watchers) quietly(() => watcher.ended?.(end))
+    const creditsUsed = microCredits(this.#charged)
+    for (const watcher of this.#watchers) quietly(() => watcher.ended?.({ ...end, creditsUsed }))
   }
 
   /** Wraps an adapter's call that returns a whole answer, so that watchers see it as an attempt. */
