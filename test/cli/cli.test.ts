@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
@@ -96,6 +97,28 @@ describe.each([
     return [code, errors, lines]
   }
   const refused = (...words: string[]) => [1, words.map((each) => `farebox: ${each}`), []]
+
+  test('answers that were kept are deleted when they are old', async () => {
+    await run('migrate')
+    const accountId = `kept-${name}`
+    for (const daysAgo of [31, 29, 2, 0]) {
+      const clock = () => Date.now() - daysAgo * 86_400_000
+      const ledger: Ledger = new Ledger<never>(
+        name === 'Postgres' ? postgres({ connectionString: store(), clock }) : sqlite({ filename: store(), clock }),
+      )
+      await ledger.openAccount({ accountId, name: 'Kept' })
+      await ledger.saveDocument({ accountId, kind: 'run_end', documentId: `${daysAgo}#1`, body: { answer: {} } })
+      await ledger.close()
+    }
+    expect(await run('forget-answers')).toEqual([0, [], ['1 answer deleted']])
+    expect(await run('forget-answers', '--days', '1.5', '--json')).toEqual([0, [], ['{\n  "answers_deleted": 2\n}']])
+    expect(await run('forget-answers', '--days', '1.5')).toEqual([0, [], ['0 answers deleted']])
+    const { code, errors } = await farebox('forget-answers', '--days', '0', '--store', store())
+    expect([code, errors[0]]).toEqual([
+      1,
+      expect.stringMatching(/'0' is invalid.* It must be a number of days, an hour at least/),
+    ])
+  })
 
   test('one of a thing is one of it', async () => {
     await run('migrate')

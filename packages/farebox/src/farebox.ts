@@ -44,6 +44,7 @@ import { checkOptions, checkWorkflow } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
 import { type EstimateInput, type EstimateReport, estimateWorkflow, type KnownOfWork } from './estimate-workflow.ts'
+import { type ForgetAnswersOptions, forgetAnswers } from './forget-answers.ts'
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
@@ -360,6 +361,17 @@ export class Farebox {
     const report = await reconcile({ ledger, prices, providers, clock: this.#parts.clock }, options)
     this.log.reconciled(report)
     return report
+  }
+
+  /**
+   * Deletes answers that were kept for requests with an idempotency key, which are kept until then. A request under such a key gets
+   * `ANSWER_NOT_KEPT` from then on, and is never served or charged again. Run it daily, or let `farebox forget-answers` do so.
+   *
+   * @returns how many answers were deleted
+   * @throws {InvalidOptionError} `olderThanMs` is less than an hour
+   */
+  forgetAnswers(options: ForgetAnswersOptions): Promise<number> {
+    return forgetAnswers(this.ledger, options, this.now())
   }
 
   /**

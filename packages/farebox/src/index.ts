@@ -18,6 +18,7 @@ export type { CallEstimate, CallsEstimate, CreditsRange } from './estimate-calls
 export type { EstimatedServiceJson, EstimateInput, EstimateReport } from './estimate-workflow.ts'
 export type { ExplainedCharge } from './explain-charges.ts'
 export { createFarebox, type Farebox, type FareboxOptions } from './farebox.ts'
+export type { ForgetAnswersOptions } from './forget-answers.ts'
 export type { FailedAttempts } from './hold-route.ts'
 export { isApiPath } from './http/api-path.ts'
 export type { WireAnswers, WireRequests } from './http/components.ts'

@@ -31,7 +31,7 @@ export interface LedgerDriver<Transaction = unknown> {
   select(query: Query): Promise<Record<string, unknown>[]>
   /** Answers several queries, all as of the same moment. */
   selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]>
-  /** Runs one statement that changes rows which belong to no account. Only {@link commit} changes those of accounts. */
+  /** Runs one statement that changes rows on which no other row depends. Only {@link commit} changes those that the journal tells of. */
   write(statement: Pick<Query, 'text' | 'values'>): Promise<void>
   /** The store's time, in epoch milliseconds. */
   now(): Promise<number>

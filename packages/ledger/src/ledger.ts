@@ -64,6 +64,7 @@ import type {
   Operations,
   Outcome,
   Outcomes,
+  OverwriteDocumentsInput,
   PlaceHoldInput,
   PlaceHoldOutcome,
   RefundInput,
@@ -593,6 +594,23 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       fields,
       call,
     )
+  }
+
+  /**
+   * Overwrites the bodies of documents without a version, where their content is to be kept for a while only. Nothing else in the
+   * ledger depends on it. Saving such a document again still returns its first outcome. Unknown ids are ignored.
+   */
+  async overwriteDocuments(input: OverwriteDocumentsInput): Promise<void> {
+    const ids = input.documentIds.map((id, index) => checkText(`documentIds[${index}]`, id))
+    await this.#driver.write({
+      text: 'UPDATE {documents} SET body = ? WHERE account_id = ? AND kind = ? AND document_id = ANY(?)',
+      values: [
+        JSON.stringify(checkBody(input.body)),
+        checkText('accountId', input.accountId),
+        checkService('kind', input.kind),
+        ids,
+      ],
+    })
   }
 
   async #replaceDocument(

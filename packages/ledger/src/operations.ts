@@ -318,6 +318,15 @@ export interface CancelTopUpInput extends Mutation {
   reason?: string
 }
 
+/** What {@link Ledger.overwriteDocuments} takes. */
+export interface OverwriteDocumentsInput {
+  accountId: string
+  kind: string
+  documentIds: readonly string[]
+  /** What they hold from now on. */
+  body: Record<string, unknown>
+}
+
 /** What {@link Ledger.saveDocument} takes. */
 export interface SaveDocumentInput extends Mutation {
   /** The kind of document, for example `agent`. */

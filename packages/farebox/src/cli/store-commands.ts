@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '@farebox/core'
 import { citusStatements, type Ledger, type MigrationPlan, tablePlacements } from '@farebox/ledger'
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { forgetAnswers } from '../forget-answers.ts'
 import { allAccounts, PAGE } from './all-accounts.ts'
 import { counted } from './counted.ts'
 import { lacksTables, type Shared, type Shell, tablesUnmade } from './shell.ts'
@@ -12,7 +13,7 @@ interface MigrateOptions extends Shared {
   views: boolean
 }
 
-/** Adds `migrate`, `tables` and `verify`. */
+/** Adds `migrate`, `tables`, `verify` and `forget-answers`. */
 export function addStoreCommands(shell: Shell): void {
   const { terminal } = shell
 
@@ -78,6 +79,33 @@ export function addStoreCommands(shell: Shell): void {
         }
       }),
     )
+
+  shell
+    .command('forget-answers', 'delete the answers that were kept for requests with an idempotency key')
+    .option('--days <days>', 'keep the answers of so many days: 30 or 0.5', parseDays, 30)
+    .action((shared: Shared & { days: number }) =>
+      shell.withLedger(shared, async (ledger) => {
+        let forgotten = 0
+        let told = 0
+        const onForgotten = (count: number) => {
+          forgotten += count
+          if (forgotten - told < PAGE * 10) return
+          told = forgotten
+          terminal.error(`${forgotten} answers deleted`)
+        }
+        await forgetAnswers(ledger, { olderThanMs: Math.round(shared.days * DAY_MS), onForgotten }, Date.now())
+        if (shared.json) terminal.line(JSON.stringify({ answers_deleted: forgotten }, null, 2))
+        else terminal.line(`${counted(forgotten, 'answer')} deleted`)
+      }),
+    )
+}
+
+const DAY_MS = 86_400_000
+
+function parseDays(text: string): number {
+  const days = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+  if (days * 24 >= 1 && days <= 36_600) return days
+  throw new InvalidArgumentError('It must be a number of days, an hour at least: 30 or 0.5.')
 }
 
 function printPlan({ terminal }: Shell, { json, sql }: MigrateOptions, { version, pending }: MigrationPlan): void {

@@ -167,7 +167,7 @@ export class SqliteConnection {
     })
   }
 
-  /** Runs one statement that changes rows no account owns. It joins a host transaction that is open on the same handle. */
+  /** Runs one statement that changes rows on which no other row depends. It joins a host transaction that is open on the same handle. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
     await this.#whenFree(() => {

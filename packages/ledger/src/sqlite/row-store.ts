@@ -39,17 +39,16 @@ export class RowStore {
   }
 
   select(database: SqliteDatabase, query: Query): Record<string, unknown>[] {
-    // A list is one value, since SQLite limits how many a statement has.
-    const text = nameTables(query.text, sqlName).replaceAll('= ANY(?)', 'IN (SELECT value FROM json_each(?))')
-    const values = query.values.map((value) => (Array.isArray(value) ? JSON.stringify(value) : value))
+    const { text, values } = inSqlite(query)
     const columns = Object.entries(query.columns)
     const rows = this.#prepare(database, text).all(...values) as unknown[][]
     return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
   }
 
   /** Runs a statement that changes rows, written in the SQL that both databases share. */
-  write(database: SqliteDatabase, { text, values }: Pick<Query, 'text' | 'values'>): void {
-    this.#prepare(database, nameTables(text, sqlName)).run(...values)
+  write(database: SqliteDatabase, statement: Pick<Query, 'text' | 'values'>): void {
+    const { text, values } = inSqlite(statement)
+    this.#prepare(database, text).run(...values)
   }
 
   /** Runs a statement without values, such as `COMMIT`. */
@@ -128,3 +127,11 @@ type StoredRows = Map<object, readonly unknown[]>
 
 const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
 const tableNames = Object.keys(tables) as TableName[]
+
+/** A statement in the SQL that both databases share, as SQLite takes it. A list is one value, since SQLite limits how many it takes. */
+function inSqlite({ text, values }: Pick<Query, 'text' | 'values'>): { text: string; values: unknown[] } {
+  return {
+    text: nameTables(text, sqlName).replaceAll('= ANY(?)', 'IN (SELECT value FROM json_each(?))'),
+    values: values.map((value) => (Array.isArray(value) ? JSON.stringify(value) : value)),
+  }
+}
