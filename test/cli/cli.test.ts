@@ -101,8 +101,9 @@ describe.each([
   test('answers that were kept are deleted when they are old', async () => {
     await run('migrate')
     const accountId = `kept-${name}`
+    const today = Date.now()
     for (const daysAgo of [31, 29, 2, 0]) {
-      const clock = () => Date.now() - daysAgo * 86_400_000
+      const clock = () => today - daysAgo * 86_400_000
       const ledger: Ledger = new Ledger<never>(
         name === 'Postgres' ? postgres({ connectionString: store(), clock }) : sqlite({ filename: store(), clock }),
       )

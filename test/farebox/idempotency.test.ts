@@ -305,7 +305,7 @@ describe('a request sent again under its idempotency key', () => {
     await expect.poll(code).not.toBe('IDEMPOTENCY_IN_PROGRESS')
     const again = await post('{agent}/voice', question)
     expect(again).toMatchObject({ status: 409, body: { code: 'ANSWER_NOT_KEPT' } })
-    expect(again.body.detail).toContain('left before the answer had ended')
+    expect(again.body.detail).toContain('was cut short')
     expect(await spent()).toBe(credits(1))
   })
 

@@ -248,7 +248,7 @@ describe('what cannot work is said in one line, and the exit code is 1', () => {
     const { code, output } = await failingGateway({ ...dataFolder('unsendable'), ...settings })
     expect(code).toBe(1)
     expect(output).toBe(
-      'farebox: PORT must be a port number; FAREBOX_ADMIN_TOKEN must have at least 8 characters of ASCII, no blank at its ends; ' +
+      'farebox: PORT must be a port number; FAREBOX_ADMIN_TOKEN must have at least 8 characters, all of them visible ASCII; ' +
         'FAREBOX_DEMO_KEY must have at least 8 characters, all of them visible ASCII\n',
     )
   })
@@ -374,7 +374,7 @@ test('goes on serving when nobody reads its log any more', async () => {
 })
 
 test('on Postgres with an admin token of its own, usage is still kept in a data folder that is named', async () => {
-  const settings = { ...dataFolder('spooling'), DATABASE_URL: database.url, FAREBOX_ADMIN_TOKEN: 'a token of ours' }
+  const settings = { ...dataFolder('spooling'), DATABASE_URL: database.url, FAREBOX_ADMIN_TOKEN: 'a-token-of-ours' }
   const spool = join(folder.path, 'spooling', 'spool')
   await mkdir(spool, { recursive: true })
   await writeFile(join(spool, 'of-nobody.json'), '{}')

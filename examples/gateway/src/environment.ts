@@ -20,6 +20,7 @@ const TOKEN = 'must have at least 8 characters, all of them visible ASCII'
 const isOrigin = (origin: string) => URL.canParse(origin) && new URL(origin).origin === origin
 
 const SECONDS = 'must be whole seconds from 1 to 86400'
+const DAYS = 'must be a number of days, such as 30 or 0.5, or 0 to keep them for good'
 const url = text.refine((value) => value === undefined || /^https?:\/\/./.test(URL.canParse(value) ? value : ''), {
   error: 'must be a URL that begins with http:// or https://',
 })
@@ -32,10 +33,7 @@ const schema = z.object({
   NODE_ENV: text,
   DATABASE_URL: text.refine((url) => url === undefined || /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres://'),
   FAREBOX_DATA_DIR: text,
-  FAREBOX_ADMIN_TOKEN: text.refine(
-    (token) => token === undefined || /^[\x21-\x7e][\x20-\x7e]{6,}[\x21-\x7e]$/.test(token),
-    'must have at least 8 characters of ASCII, no blank at its ends',
-  ),
+  FAREBOX_ADMIN_TOKEN: text.refine((token) => token === undefined || isToken(token), TOKEN),
   FAREBOX_DEMO_KEY: text
     .refine((key) => key === undefined || isToken(key), TOKEN)
     .refine((key) => key === undefined || key.length <= 200, 'must have at most 200 characters'),
@@ -46,6 +44,13 @@ const schema = z.object({
   FAREBOX_RECONCILE_SECONDS: z.preprocess(
     (value) => (value === '' ? undefined : value),
     z.coerce.number({ error: SECONDS }).int(SECONDS).min(1, SECONDS).max(86_400, SECONDS).default(60),
+  ),
+  FAREBOX_KEEP_ANSWERS_DAYS: z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z.coerce
+      .number({ error: DAYS })
+      .refine((days) => days === 0 || (days * 24 >= 1 && days <= 36_600), DAYS)
+      .default(30),
   ),
   FAREBOX_REQUESTS_PER_MINUTE: count,
   FAREBOX_CONCURRENT_REQUESTS: count,

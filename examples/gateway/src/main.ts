@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { dashboard } from '@farebox/dashboard'
-import { Outbox, webhook } from '@farebox/ledger'
+import { LedgerClosedError, Outbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { createFarebox, credits, type Farebox, type PriceBook, presets } from 'farebox'
@@ -18,6 +18,8 @@ import { twilioStatus } from './twilio-status.ts'
 /** How long pending requests may still run after a signal. */
 const DRAIN_MS = 30_000
 const SWEEP_MS = 30_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const DASHBOARD = '/dashboard'
 /** URLs outside the API. */
 const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|[?]|$)/
@@ -80,15 +82,30 @@ async function main(): Promise<void> {
   outbox?.start()
   const sweeping = setInterval(() => void box.ledger.sweep().catch((error: unknown) => console.error('sweep:', error)), SWEEP_MS)
   const reconciling = providers.keepsRecords ? startReconciling(box, environment.FAREBOX_RECONCILE_SECONDS * 1000) : undefined
+  const forgetting = startForgetting(box, environment.FAREBOX_KEEP_ANSWERS_DAYS)
   const signal = await stopping
   await takeWaiting()
   print([`${signal}: finishing the requests under way`])
   clearInterval(sweeping)
+  clearInterval(forgetting)
   await Promise.all([drain(server), reconciling?.stop()])
   await outbox?.stop()
   await box.close()
   print(['closed'])
   process.exit(0)
+}
+
+/** Deletes kept answers that are older than so many days, now and every hour. */
+function startForgetting(box: Farebox, days: number): NodeJS.Timeout | undefined {
+  if (days === 0) return undefined
+  const olderThanMs = Math.round(days * DAY_MS)
+  const forget = () =>
+    box.forgetAnswers({ olderThanMs }).catch((error: unknown) => {
+      // The gateway may stop in the middle of it.
+      if (!(error instanceof LedgerClosedError)) console.error('forget answers:', error)
+    })
+  void forget()
+  return setInterval(forget, HOUR_MS)
 }
 
 function openFarebox(environment: Environment, { adapters, prices }: Providers & { prices: PriceBook }, folder: string): Farebox {
