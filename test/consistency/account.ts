@@ -23,6 +23,8 @@ export interface Account {
   refunded: Map<string, bigint>
   /** Usage records of workflows that were refunded whole. */
   takenBack: Set<string>
+  /** Those of workflows whose refund broke off: each was given back whole, or not at all. */
+  perhapsTakenBack: Set<string>
   adjusted: Set<string>
   /** Whether a payment was reversed, which may leave debt. */
   mayOwe: boolean

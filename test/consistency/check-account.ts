@@ -146,6 +146,7 @@ function checkRecords(account: Account, rows: readonly UsageRow[], { book }: Ter
   for (const [usageId, refunded] of account.refunded) {
     if (account.takenBack.has(usageId)) continue
     const back = -sum(corrections.get(usageId) ?? [])
+    if (account.perhapsTakenBack.has(usageId) && back === byId.get(usageId)?.charged) continue
     if (back !== refunded) faults.push(`${usageId} was refunded ${back}, the operator was told ${refunded}`)
   }
   const ids = rows.map(({ usageId }) => usageId)

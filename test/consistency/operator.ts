@@ -87,8 +87,9 @@ export async function operate(box: Farebox, account: Account, dice: Dice, url: (
       const usages = (await usageOf(box, account)).filter((row) => row.workflowId === workflowId && row.charged > 0n)
       if (usages.some(({ usageId }) => account.adjusted.has(usageId))) return
       for (const { usageId } of usages) account.refunded.set(usageId, account.refunded.get(usageId) ?? 0n)
-      if (usages.length > 0)
-        await box.workflow({ accountId, name: 'job', workflowId, isOpened: true }).refund('it came to nothing')
+      if (usages.length === 0) return
+      for (const { usageId } of usages) account.perhapsTakenBack.add(usageId)
+      await box.workflow({ accountId, name: 'job', workflowId, isOpened: true }).refund('it came to nothing')
       for (const { usageId } of usages) account.takenBack.add(usageId)
     },
     revoke: () => admin(`grants/${someGrant()}/revoke`, { account_id: accountId }),

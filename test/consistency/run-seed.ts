@@ -220,6 +220,7 @@ class Run {
       holds: [],
       refunded: new Map(),
       takenBack: new Set(),
+      perhapsTakenBack: new Set(),
       adjusted: new Set(),
       mayOwe: false,
     }
