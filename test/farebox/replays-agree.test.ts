@@ -33,14 +33,15 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8])(
     })
     onTestFinished(() => box.close())
     await box.migrate()
-    const { accountId } = await openAccount(box, { balance: credits(1_000_000) })
+    const { accountId } = await openAccount(box, { balance: credits(dice.pick([100, 1_000_000])) })
     const opened: number[] = []
     for (let workflows = dice.whole(3, 6); workflows > 0; workflows--) {
       opened.push(now)
       const name = dice.pick(['lesson', 'chat'])
       const workflow = box.workflow({ accountId, name, configuration: configurationOf(dice) })
-      for (let calls = dice.whole(1, 4); calls > 0; calls--) {
+      for (let calls = dice.whole(1, 6); calls > 0; calls--) {
         await callOf(dice, workflow)
+        if (dice.chance(0.4)) await correct(dice, box, { accountId, workflow })
         if (dice.chance(0.3)) now += dice.whole(1, 12 * HOUR_MS)
       }
       await correct(dice, box, { accountId, workflow })
@@ -130,7 +131,7 @@ async function correct(
   { accountId, workflow }: { accountId: string; workflow: Workflow },
 ): Promise<void> {
   const records = workflow.isOpened ? await box.ledger.usageOf(accountId, workflow.id) : []
-  const charged = records.filter((record) => record.charged > 1n)
+  const charged = records.filter((record) => record.charged > 1n && record.corrects === null)
   if (charged.length === 0 || dice.chance(0.4)) return
   const { usageId, charged: amount } = dice.pick(charged)
   const corrections = [

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { credits, microCredits, quantity } from '@farebox/core'
+import { credits, microCredits, nanoUsd, quantity } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
@@ -252,6 +252,25 @@ describe('what recorded work would have cost', () => {
     await workflow.close()
     const same = await box.simulate({ ...EVER, accountId, prices: defaultPriceBook })
     expect(same).toMatchObject({ creditsThen: 0n, difference: 0n })
+  })
+
+  it.each([
+    ['had its cost corrected', { cost: nanoUsd(5n) }],
+    ['was charged again', { charge: credits(5) }],
+  ])('is what was charged under the same prices, where a refunded call %s after others of its line', async (_, later) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'lesson' })
+    const record = () => workflow.record('gpt', 'gpt-4o', 3, 'tokens')
+    await record()
+    const [first = expect.unreachable()] = await box.ledger.usageOf(accountId, workflow.id)
+    await box.ledger.refund({ accountId, usageId: first.usageId })
+    await record()
+    await record()
+    await box.ledger.adjust({ accountId, usageId: first.usageId, ...later })
+    const simulation = await box.simulate({ ...EVER, accountId, prices: defaultPriceBook })
+    const { spent } = await box.ledger.workflow(accountId, workflow.id)
+    expect(simulation).toMatchObject({ creditsThen: spent, difference: 0n })
   })
 
   it('is told only of changes that there are: a field that is misspelt, or in wire form, is none', async () => {

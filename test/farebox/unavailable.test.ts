@@ -1,10 +1,10 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
-import { simulated } from '@farebox/providers/simulated'
+import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
 import { createFarebox, credits } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
@@ -153,6 +153,42 @@ it.each([
   expect(await box.ledger.balance(accountId)).toMatchObject({ balance: before - credits(Number(used)), held: 0n })
   const again = await ask()
   expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+  expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+})
+
+it('a run that failed is refunded also where a charge of it was still in the spool', async () => {
+  const folder = databaseFolder('refunded')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = (operations, transaction) =>
+    isAway && operations.some(({ verb }) => verb === 'settleHold')
+      ? Promise.reject(new LedgerUnavailableError('the database is away'))
+      : commit(operations, transaction)
+  const failures = ({ offer }: SimulatedCall) => {
+    isAway = offer.service === 'voice_stt'
+    return offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined
+  }
+  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+  const box = createFarebox({ store, providers: [simulated({ failures })], spool })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const body = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  const answer = await fetch(`${api.url}/api/v1/agent/a/voice`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'audio/wav' },
+    body,
+  })
+  expect(answer.status).toBe(502)
+  expect(await box.ledger.spooled()).toBe(0)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance, held: 0n })
   expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
 })
 

@@ -366,6 +366,21 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 100, waiting: 0 })
   })
 
+  test('the last settlement of a hold does not wait for a file of a part that the disk will not let go', async () => {
+    const part = await holdInParts()
+    expect(await part('one', 10, false)).toMatchObject({ status: 'charged' })
+    other.exec('BEGIN IMMEDIATE')
+    // Refused, since the part has other content.
+    await expect(part('one', 12, false)).rejects.toThrow(UsageSpooledError)
+    await expect(part('last', 5, true)).rejects.toThrow(UsageSpooledError)
+    writeFileSync(join(directory, 'refused'), 'in the way')
+    other.exec('COMMIT')
+    await expect(ledger.sendSpooled()).rejects.toThrow('EEXIST')
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+    rmSync(join(directory, 'refused'))
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 1, waiting: 0 })
+  })
+
   test('what waits stays where a process finds a database without tables, and is charged in the right one', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

@@ -1,4 +1,5 @@
 import { CREDITS_MAX, credits, microCredits, quantity } from '@farebox/core'
+import { MaximumChargeError } from '@farebox/pricing'
 import {
   chatFeatures,
   createCatalog,
@@ -235,6 +236,67 @@ describe('a replay', () => {
         expect(replayed.record.candidates).toEqual(record.candidates)
       }),
     )
+  })
+
+  it('knows the health and the charge of those that were too dear, since all others are scored beside them', () => {
+    const readings = fc.record({
+      answerMs: fc.option(fc.integer({ min: 10, max: 2_000 }), { nil: undefined }),
+      errorRate: fc.constantFrom(0, 0.25, 0.5),
+      rateLimitedRate: fc.constantFrom(0, 0.5),
+      condition: fc.constantFrom('ok', 'rate_limited', 'sick'),
+    })
+    const names = ['gpt-4', 'gpt-4o', 'gpt-4o-mini', 'claude-3-haiku', 'sonnet']
+    const shape = fc.record({
+      strategy: fc.constantFrom('configured', 'weighted', 'balanced', 'lowest_latency'),
+      seed: fc.integer({ min: 1, max: 1e6 }),
+      affordable: fc.nat(60),
+      maxCreditsPerRequest: fc.constantFrom(2, 20, 1_000),
+      costOptimization: fc.boolean(),
+      measured: fc.tuple(readings, readings, readings, readings, readings),
+      ownUsage: fc.subarray(names),
+    })
+    const tokens = (count: number) => [{ meter: 'input', quantity: quantity(count), unit: 'tokens' as const }]
+    const [expected, ceiling] = [tokens(100), tokens(2_000)]
+    fc.assert(
+      fc.property(shape, ({ seed, affordable, measured, maxCreditsPerRequest, ownUsage, ...own }) => {
+        const record = recorded({
+          configuration: presets.balanced({
+            ...own,
+            maxCreditsPerRequest: credits(maxCreditsPerRequest),
+            weights: { 'gpt-4o': 3, 'gpt-4': 2, sonnet: 1 },
+            complexity: 'high',
+          }),
+          health: health(Object.fromEntries(names.map((name, place) => [name, { samples: 9, ...measured[place] }]))),
+          affordable: credits(affordable),
+          random: dice(seed),
+          // Cheap as expected, and dear at most. Some models count otherwise.
+          request: request({
+            expected,
+            ceiling,
+            usageOf: ({ provider }) =>
+              ownUsage.includes(provider) ? { expected: tokens(70), ceiling: tokens(2_600) } : { expected, ceiling },
+          }),
+        })
+        for (const replayed of [replayDecision(record), replayDecision(record, { catalog, prices })]) {
+          expect(replayed).toMatchObject({ isSame: true, diff: [] })
+          expect(replayed.record.candidates.map(({ score }) => score)).toEqual(record.candidates.map(({ score }) => score))
+        }
+      }),
+    )
+  })
+
+  it('leaves out again whom the price book itself refuses at such a charge', () => {
+    const query = { service: 'gpt', provider: 'gpt-4', at }
+    const refusing: typeof prices = {
+      predict: (...asked) => {
+        if (asked[0].provider !== 'gpt-4') return prices.predict(...asked)
+        throw new MaximumChargeError(query, { amount: '50', maximum: '40', currency: 'credits' })
+      },
+    }
+    const record = recorded({ prices: refusing, configuration: presets.balanced({ primaryAiModel: 'gpt-4' }) })
+    expect(record.rejected).toMatchObject([{ provider: 'gpt-4', reason: 'over_request_limit', charge: '50' }])
+    expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    expect(replayDecision(record, { catalog, prices: refusing })).toMatchObject({ isSame: true, diff: [] })
   })
 
   it('of a weighted record that has not all candidates puts those that it has in the order that they had', () => {

@@ -526,6 +526,8 @@ export class Workflow {
 
   /** Refunds everything that was charged to the workflow, because its work came to nothing. */
   async refund(reason: string): Promise<void> {
+    // If the database is back, spooled charges go in first: later, nobody would refund them.
+    await this.#parts.ledger.sendSpooled().catch(() => undefined)
     for (const { usageId, charged, corrects } of await this.#records()) {
       if (corrects !== null || charged === 0n) continue
       const correctionId = correctionIdOf('refund', usageId)

@@ -119,12 +119,22 @@ export interface RecordedRejection {
   readonly adapter: string
   readonly reason: RejectionReason
   readonly detail: string
-  /** The ceiling. Present only where money was the reason, as are the fields that follow. */
+  /** The ceiling. Present only where money was the reason. */
   readonly charge?: string
+  /** Expected charge. Absent: the ceiling. The fields from here on are of what a limit or the balance alone kept from serving. */
+  readonly chargeExpected?: string
   readonly quality?: number
   readonly latencyMs?: number
   readonly position?: number
   readonly isSimulated?: true
+  /** Absent: `ok`. */
+  readonly condition?: HealthCondition
+  readonly errorRate?: number
+  readonly rateLimitedRate?: number
+  /** The usage of its model, as of a candidate. */
+  readonly expected?: readonly string[]
+  readonly most?: readonly string[]
+  readonly otherMeters?: OtherMeters
 }
 
 /** The most candidates, and the most rejections, that a record contains. */
@@ -151,6 +161,7 @@ export function decisionRecord(
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
   // If the caller names a provider, the rejections of all others are obvious and would be the longest part of the record.
   const rejected = decision.rejected.filter(({ reason }) => reason !== 'not_requested')
+  const texts: UsageTexts = new Map()
   return {
     version: 1,
     service: decision.service,
@@ -169,16 +180,19 @@ export function decisionRecord(
       conditions: met.length > 0 ? met : undefined,
     },
     complexity: recordedComplexity(complexity),
-    ...(isPlanned ? planned(decision, input, rejected) : { candidates: [] }),
-    rejected: rejected.slice(0, RECORDED_MAX).map(recordedRejection),
+    ...(isPlanned ? planned(decision, input, { rejected, texts }) : { candidates: [] }),
+    rejected: rejected.slice(0, RECORDED_MAX).map((rejection) => recordedRejection(rejection, input.request, texts)),
     rejectedOmitted: omitted(rejected),
   }
 }
 
-function planned(route: Route, { request, configuration }: PlanInput, rejected: Route['rejected']) {
+function planned(
+  route: Route,
+  { request, configuration }: PlanInput,
+  { rejected, texts }: { rejected: Route['rejected']; texts: UsageTexts },
+) {
   const { candidates, exploration, session, notOffered, draws = [] } = route
   const place = (candidate: Route['candidates'][number]) => candidates.indexOf(candidate)
-  const texts: UsageTexts = new Map()
   return {
     candidates: candidates.slice(0, RECORDED_MAX).map((candidate) => recordedCandidate(candidate, request, texts)),
     candidatesOmitted: omitted(candidates),

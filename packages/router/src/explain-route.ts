@@ -42,7 +42,7 @@ export function explainRoute(decision: Route | RouteRefusal | DecisionRecord): s
 
 function explained(decision: Route | RouteRefusal): Explained {
   const { service, operation } = decision
-  const rejected = decision.rejected.map(recordedRejection)
+  const rejected = decision.rejected.map((rejection) => recordedRejection(rejection))
   if (decision.status === 'refused') {
     return { service, operation, outcome: decision.reason, message: decision.message, candidates: [], rejected }
   }

@@ -11,7 +11,7 @@ export interface PackedDecision extends Omit<DecisionRecord, 'version' | 'afford
   /** Absent: the maximum, more than any account can have. */
   readonly affordable?: string
   readonly candidates: readonly PackedCandidate[]
-  /** The expected and maximum usages, and other meters, that differ from the request's. Candidates refer to them by index. */
+  /** The expected and maximum usages, and other meters, that differ from the request's. Offers refer to them by index. */
   readonly usages?: readonly PackedUsage[]
   readonly rejected?: readonly PackedRejections[]
 }
@@ -61,7 +61,10 @@ type CandidateFields = Pick<
   | 'most'
   | 'otherMeters'
 >
-type MoneyFields = Omit<RecordedRejection, 'provider' | 'model' | 'adapter' | 'reason' | 'detail'>
+type UsageFields = 'expected' | 'most' | 'otherMeters'
+type MoneyFields = Omit<RecordedRejection, 'provider' | 'model' | 'adapter' | 'reason' | 'detail' | UsageFields> & {
+  readonly usage?: number
+}
 
 const UNLIMITED = formatCredits(CREDITS_MAX)
 
@@ -69,14 +72,15 @@ const UNLIMITED = formatCredits(CREDITS_MAX)
 export function packDecision(record: DecisionRecord): PackedDecision {
   const usages: PackedUsage[] = []
   const candidates = record.candidates.map((candidate) => packCandidate(candidate, usages))
-  const { affordable, rejected } = record
+  const { affordable } = record
+  const rejected = packRejections(record.rejected, usages)
   return {
     ...record,
     version: 2,
     affordable: affordable === UNLIMITED ? undefined : affordable,
     candidates,
     usages: usages.length > 0 ? usages : undefined,
-    rejected: rejected.length > 0 ? packRejections(rejected) : undefined,
+    rejected: rejected.length > 0 ? rejected : undefined,
   }
 }
 
@@ -98,7 +102,7 @@ export function unpackDecision(packed: unknown): DecisionRecord | undefined {
     version: 1,
     affordable,
     candidates: candidates.map((candidate) => unpackCandidate(candidate, usages)),
-    rejected: rejected.flatMap(unpackRejections),
+    rejected: rejected.flatMap((together) => unpackRejections(together, usages)),
   }
 }
 
@@ -124,8 +128,8 @@ function packCandidate(candidate: RecordedCandidate, usages: PackedUsage[]): Pac
   ]
 }
 
-function placeOf(usages: PackedUsage[], candidate: RecordedCandidate): number | undefined {
-  const { expected = null, most = null, otherMeters } = candidate
+function placeOf(usages: PackedUsage[], offer: Pick<RecordedCandidate, UsageFields>): number | undefined {
+  const { expected = null, most = null, otherMeters } = offer
   if (!expected && !most && !otherMeters) return undefined
   const known = usages.findIndex(
     (usage) => isSame(usage[0], expected) && isSame(usage[1], most) && isSameMeters(usage[2], otherMeters),
@@ -144,7 +148,6 @@ function isSameMeters(one: PackedUsage[2], other: PackedUsage[2]): boolean {
 function unpackCandidate(packed: PackedCandidate, usages: readonly PackedUsage[]): RecordedCandidate {
   const [provider, model, adapter, position, rank, quality, latencyMs, score, charge, ceiling, cost, why, further] = packed
   const { usage, ...rest } = further ?? {}
-  const [expected, most, otherMeters] = usage === undefined ? [] : (usages[usage] ?? [])
   return {
     provider,
     model: model === 0 ? provider : model,
@@ -158,32 +161,39 @@ function unpackCandidate(packed: PackedCandidate, usages: readonly PackedUsage[]
     ...(rank !== null && { rank }),
     position,
     ...rest,
-    ...(expected && { expected }),
-    ...(most && { most }),
-    ...(otherMeters && { otherMeters }),
+    ...usageAt(usages, usage),
     why,
   }
 }
 
-function packRejections(rejected: readonly RecordedRejection[]): PackedRejections[] {
+function usageAt(usages: readonly PackedUsage[], place: number | undefined): Pick<RecordedCandidate, UsageFields> {
+  const [expected, most, otherMeters] = place === undefined ? [] : (usages[place] ?? [])
+  return { ...(expected && { expected }), ...(most && { most }), ...(otherMeters && { otherMeters }) }
+}
+
+function packRejections(rejected: readonly RecordedRejection[], usages: PackedUsage[]): PackedRejections[] {
   const packed: [string, RecordedRejection['reason'], string, [string, string | 0, MoneyFields?][]][] = []
-  for (const { provider, model, adapter, reason, detail, ...money } of rejected) {
+  for (const { provider, model, adapter, reason, detail, expected, most, otherMeters, ...money } of rejected) {
     const last = packed.at(-1)
     const offer: [string, string | 0, MoneyFields?] = [provider, model === provider ? 0 : model]
-    if (money.charge !== undefined) offer.push(money)
+    if (money.charge !== undefined) offer.push({ ...money, usage: placeOf(usages, { expected, most, otherMeters }) })
     if (last && last[0] === adapter && last[1] === reason && last[2] === detail) last[3].push(offer)
     else packed.push([adapter, reason, detail, [offer]])
   }
   return packed
 }
 
-function unpackRejections([adapter, reason, detail, offers]: PackedRejections): RecordedRejection[] {
-  return offers.map(([provider, model, money]) => ({
+function unpackRejections(
+  [adapter, reason, detail, offers]: PackedRejections,
+  usages: readonly PackedUsage[],
+): RecordedRejection[] {
+  return offers.map(([provider, model, { usage, ...money } = {}]) => ({
     provider,
     model: model === 0 ? provider : model,
     adapter,
     reason,
     detail,
     ...money,
+    ...usageAt(usages, usage),
   }))
 }

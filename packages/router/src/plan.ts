@@ -132,11 +132,12 @@ function strategyFor(
 /** Checks the limit before the balance: a request over the limit is refused however large the balance is. */
 function overMoney(draft: Draft, configuration: ServiceConfiguration, affordable: Credits): Rejection | undefined {
   const limit = configuration.maxCreditsPerRequest
-  const needed = draft.chargeCeiling
-  if (limit !== null && needed > limit)
-    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', { charge: needed, allowed: limit })
-  if (needed > affordable)
-    return new Rejection(draft.entry, 'insufficient_credits', 'there are', { charge: needed, allowed: affordable })
+  const charge = draft.chargeCeiling
+  const candidate = draft
+  if (limit !== null && charge > limit)
+    return new Rejection(draft.entry, 'over_request_limit', 'a request may cost', { charge, allowed: limit, candidate })
+  if (charge > affordable)
+    return new Rejection(draft.entry, 'insufficient_credits', 'there are', { charge, allowed: affordable, candidate })
   return undefined
 }
 

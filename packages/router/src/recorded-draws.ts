@@ -34,7 +34,7 @@ export function recordedDraws(
 function inOrder({ candidates, rejected }: Kept) {
   const drafts = [
     ...candidates.map((candidate) => ({ entry: candidate.entry, illness: illnessOf(candidate) })),
-    ...rejected.filter(({ charge }) => charge !== undefined).map(({ entry }) => ({ entry, illness: 0 })),
+    ...rejected.flatMap(({ candidate }) => (candidate ? [{ entry: candidate.entry, illness: illnessOf(candidate) }] : [])),
   ]
   return drafts
     .map(({ entry: { offer, position }, illness }) => ({

@@ -67,13 +67,12 @@ export class RecordedOffers {
   }
 }
 
-/** The candidates, and the offers that were too expensive: their charge at the ceiling is recorded. */
+/** The candidates, and the offers that were too expensive for a limit or the balance. They were planned with, up to that point. */
 function chargedOf({ candidates, rejected }: DecisionRecord): RecordedCandidate[] {
   const tooDear = rejected.flatMap((rejection): RecordedCandidate[] => {
-    const { provider, model, adapter, isSimulated, charge, quality = 0, latencyMs = 0, position = 0 } = rejection
-    if (charge === undefined) return []
-    const facts = { provider, model, adapter, isSimulated, quality, latencyMs, position }
-    return [{ ...facts, charge, ceiling: charge, score: 0, why: 'too dear then' }]
+    const { charge: ceiling, chargeExpected: charge = ceiling, position, quality = 0, latencyMs = 0, ...facts } = rejection
+    if (charge === undefined || ceiling === undefined || position === undefined) return []
+    return [{ ...facts, quality, latencyMs, position, charge, ceiling, score: 0, why: 'too dear then' }]
   })
   return [...candidates, ...tooDear]
 }

@@ -1,4 +1,4 @@
-import { formatCredits, type UsageQuantity } from '@farebox/core'
+import { formatCredits, type Offer, type UsageQuantity } from '@farebox/core'
 import type { ComplexityDecision } from './complexity.ts'
 import type { RecordedCandidate, RecordedComplexity, RecordedRejection } from './decision-record.ts'
 import { usageTexts } from './recorded-request.ts'
@@ -18,7 +18,6 @@ export function recordedCandidate(
 ): RecordedCandidate {
   const { offer, adapter, cost, rank, condition, reading } = candidate
   const { regions, serviceLevels } = offer.capabilities
-  const usage = request?.usageOf?.(offer)
   return {
     provider: offer.provider,
     model: offer.model,
@@ -36,12 +35,20 @@ export function recordedCandidate(
     errorRate: roundedIfAny(reading?.errorRate),
     rateLimitedRate: roundedIfAny(reading?.rateLimitedRate),
     samples: roundedIfAny(reading?.samples),
-    expected: usage && usage.expected !== request?.expected ? textsOf(texts, usage.expected) : undefined,
-    most: usage && usage.ceiling !== request?.ceiling ? textsOf(texts, usage.ceiling) : undefined,
-    otherMeters: usage && usage.otherMeters !== request?.otherMeters ? (usage.otherMeters ?? {}) : undefined,
+    ...ownUsage(offer, request, texts),
     regions,
     serviceLevels,
     why: candidate.why,
+  }
+}
+
+/** The usage of an offer's model, where it differs from the request's. */
+function ownUsage(offer: Offer, request: RouteRequest | undefined, texts: UsageTexts) {
+  const usage = request?.usageOf?.(offer)
+  return {
+    expected: usage && usage.expected !== request?.expected ? textsOf(texts, usage.expected) : undefined,
+    most: usage && usage.ceiling !== request?.ceiling ? textsOf(texts, usage.ceiling) : undefined,
+    otherMeters: usage && usage.otherMeters !== request?.otherMeters ? (usage.otherMeters ?? {}) : undefined,
   }
 }
 
@@ -54,7 +61,12 @@ function textsOf(texts: UsageTexts, usage: readonly UsageQuantity[]): readonly s
   return known
 }
 
-export function recordedRejection({ entry, reason, detail, charge }: Rejection): RecordedRejection {
+/** A rejection as a record keeps it. The other parameters are those of {@link recordedCandidate}. */
+export function recordedRejection(
+  { entry, reason, detail, charge, candidate }: Rejection,
+  request?: RouteRequest,
+  texts: UsageTexts = new Map(),
+): RecordedRejection {
   const { offer, adapter, position } = entry
   return {
     provider: offer.provider,
@@ -62,12 +74,17 @@ export function recordedRejection({ entry, reason, detail, charge }: Rejection):
     adapter: adapter.name,
     reason,
     detail,
-    ...(charge !== undefined && {
-      charge: formatCredits(charge),
+    ...(charge !== undefined && { charge: formatCredits(charge) }),
+    ...(candidate && {
+      chargeExpected: candidate.chargeExpected === charge ? undefined : formatCredits(candidate.chargeExpected),
       quality: offer.quality,
-      latencyMs: offer.latencyMs,
+      latencyMs: rounded(candidate.latencyMs),
       position,
       ...(adapter.isSimulated && { isSimulated: true }),
+      condition: candidate.condition === 'ok' ? undefined : candidate.condition,
+      errorRate: roundedIfAny(candidate.reading?.errorRate),
+      rateLimitedRate: roundedIfAny(candidate.reading?.rateLimitedRate),
+      ...ownUsage(offer, request, texts),
     }),
   }
 }

@@ -75,13 +75,20 @@ export class Rejection {
   readonly allowed: Credits | undefined
   /** What did not fit, where that was the only obstacle. */
   readonly tooLong: TooLong | undefined
+  /** The candidate that it would have been, where the request limit or the balance was the reason. Others were scored beside it. */
+  readonly candidate: Candidate | undefined
   readonly #words: string
 
   constructor(
     entry: CatalogEntry,
     reason: RejectionReason,
     words: string,
-    { charge, allowed, tooLong }: { charge?: Credits; allowed?: Credits; tooLong?: TooLong } = {},
+    {
+      charge,
+      allowed,
+      tooLong,
+      candidate,
+    }: { charge?: Credits; allowed?: Credits; tooLong?: TooLong; candidate?: Candidate } = {},
   ) {
     this.entry = entry
     this.reason = reason
@@ -89,6 +96,7 @@ export class Rejection {
     this.charge = charge
     this.allowed = allowed
     this.tooLong = tooLong
+    this.candidate = candidate
   }
 
   get offer(): Offer {

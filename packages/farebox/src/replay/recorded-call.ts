@@ -19,8 +19,16 @@ export interface RecordedPart {
   sequence: number
   rated: Credits
   due: Credits
-  /** The place of the correction that refunded it in full. Its line is rounded without it from then on. */
-  takenBackAt: number | undefined
+  /**
+   * The places of the corrections that took it back whole, and of those that charged it again, in turns. In between, its line is
+   * rounded without it.
+   */
+  takenBackAt: readonly number[]
+}
+
+/** Whether it is taken back whole by now. */
+export function isGone({ takenBackAt }: RecordedPart): boolean {
+  return takenBackAt.length % 2 === 1
 }
 
 /** One call, put together from its usage records: all slices or parts, and all corrections. */
@@ -91,15 +99,19 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
     }
   }
   for (const call of calls.values()) {
-    if (call.parts.some(({ takenBackAt }) => takenBackAt !== undefined)) call.fixedBecause = 'corrected'
+    if (call.parts.some(isGone)) call.fixedBecause = 'corrected'
   }
   return [...calls.values()]
 }
 
 function partOf(record: UsageRow, corrections: readonly UsageRow[]): RecordedPart {
   const { sequence, rated, charged, shortfall } = record
-  const isGone = rated !== 0n && corrections.length > 0 && isTakenBack(record, corrections)
-  const takenBackAt = isGone ? Math.max(...corrections.map((correction) => correction.sequence)) : undefined
+  const takenBackAt: number[] = []
+  const inOrder = rated === 0n ? [] : corrections.toSorted((a, b) => a.sequence - b.sequence)
+  for (const [index, correction] of inOrder.entries()) {
+    const wasGone = takenBackAt.length % 2 === 1
+    if (isTakenBack(record, inOrder.slice(0, index + 1)) !== wasGone) takenBackAt.push(correction.sequence)
+  }
   return { sequence, rated, due: microCredits(charged + shortfall), takenBackAt }
 }
 

@@ -1,5 +1,5 @@
 import type { Credits, UsageQuantity } from '@farebox/core'
-import type { RecordedCall } from './recorded-call.ts'
+import { isGone, type RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
 /**
@@ -41,7 +41,7 @@ interface LineCharge {
   rated: bigint
   /** The step that the line is rounded up to. */
   step: () => Credits
-  takenBackAt?: number | undefined
+  takenBackAt: readonly number[]
 }
 
 /**
@@ -75,8 +75,8 @@ export function replayWorkflow(
       for (const part of call.parts) {
         before.charges.push({ ...part, step })
         // Its refund is one of the corrections.
-        if (part.takenBackAt === undefined) before.due += part.due
-        else sums.creditsNow += part.due
+        if (isGone(part)) sums.creditsNow += part.due
+        else before.due += part.due
       }
       continue
     }
@@ -84,7 +84,7 @@ export function replayWorkflow(
     const after = lineOf(call.service, replayed.provider, replayed.unit)
     after.isSame = false
     const { rated, step } = replayed
-    after.charges.push({ sequence: call.parts[0]?.sequence ?? 0, rated, step: () => step })
+    after.charges.push({ sequence: call.parts[0]?.sequence ?? 0, rated, step: () => step, takenBackAt: [] })
   }
   for (const { service, line } of lines.values()) {
     const sums = services.get(service)
@@ -95,25 +95,20 @@ export function replayWorkflow(
 
 /**
  * What the ledger charges on a line. Each charge rounds up the line as it is by then. A charge that is refunded in full later does
- * not count in those that follow, but those before it stay as they were rounded.
+ * not count in those that follow until it is charged again, but those before it stay as they were rounded.
  */
 function dueOn(charges: readonly LineCharge[]): bigint {
-  const events = charges.flatMap((charge) => {
-    const { sequence, takenBackAt } = charge
-    return takenBackAt === undefined
-      ? [{ sequence, charge }]
-      : [
-          { sequence, charge },
-          { sequence: takenBackAt, charge },
-        ]
-  })
+  const events = charges.flatMap((charge) =>
+    [charge.sequence, ...charge.takenBackAt].map((sequence, turn) => ({ sequence, charge, turn })),
+  )
   const dues = new Map<LineCharge, bigint>()
   let [rated, due] = [0n, 0n]
-  for (const { charge } of events.sort((a, b) => a.sequence - b.sequence)) {
+  for (const { charge, turn } of events.sort((a, b) => a.sequence - b.sequence)) {
     const before = dues.get(charge)
     if (before !== undefined) {
-      rated -= charge.rated
-      due -= before
+      const times = turn % 2 === 1 ? -1n : 1n
+      rated += times * charge.rated
+      due += times * before
       continue
     }
     rated += charge.rated

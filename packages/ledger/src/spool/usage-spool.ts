@@ -1,4 +1,4 @@
-import { checkOptionNames } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Outcome, Refusal } from '../operations.ts'
@@ -180,7 +180,9 @@ export class UsageSpool {
 
   /** Sends a final settlement after its hold's parts. In another transaction, it could end the hold although a part failed. */
   async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
-    return (await Promise.all(parts)).includes('waits') ? 'waits' : this.#sendOne(last)
+    const ends = await Promise.allSettled(parts)
+    // A part whose file could not be removed or moved is done with all the same.
+    return ends.some((end) => end.status === 'fulfilled' && end.value === 'waits') ? 'waits' : this.#sendOne(last)
   }
 
   async #sendOne({ name, operation }: SpooledOperation): Promise<End> {
@@ -232,8 +234,8 @@ function refusalIn(outcome: Outcome): string | undefined {
   return outcome.status === 'failed' ? JSON.stringify(outcome) : undefined
 }
 
-/** Whether the database is at fault, not the change: it is unreachable, or not (yet) migrated. */
+/** Whether the database is at fault, not the change: it is unreachable, its package cannot be loaded, or it is not (yet) migrated. */
 function isAway(error: unknown): boolean {
-  const faults = [LedgerUnavailableError, LedgerOverloadedError, LedgerClosedError, SchemaVersionError]
+  const faults = [LedgerUnavailableError, LedgerOverloadedError, LedgerClosedError, SchemaVersionError, InvalidOptionError]
   return faults.some((fault) => error instanceof fault)
 }
