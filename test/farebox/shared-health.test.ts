@@ -1,9 +1,11 @@
-import type { ProviderAdapter } from '@farebox/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChatRequest, ProviderAdapter } from '@farebox/core'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
 import { elevenlabs } from '@farebox/providers/elevenlabs'
 import { openai } from '@farebox/providers/openai'
+import type { Deadlines } from '@farebox/router'
 import { defaultPriceBook, PriceBook, presets } from 'farebox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startAnthropicLoopback } from '../loopback/anthropic.ts'
@@ -309,5 +311,63 @@ describe('what ails the provider rests its offer, and is not blamed on the calle
       expect(status === 429 || status >= 500).toBe(true)
     }
     expect(opened.readings().map((reading) => reading.condition)).toContain(condition)
+  })
+})
+
+describe('what one caller lets take long does not rest an offer for the others', () => {
+  const slow = (over: Partial<ProviderAdapter>): ProviderAdapter => ({
+    name: 'slow',
+    isSimulated: false,
+    availability: { status: 'ready' },
+    offers: [
+      { service: 'gpt', provider: 'gpt-4o-mini', model: 'm', capabilities: { streaming: true }, quality: 0.8, latencyMs: 100 },
+    ],
+    ...over,
+  })
+  const isLong = ({ messages }: ChatRequest) => messages[0]?.content === 'long'
+  const ask = (content: string) => ({ messages: [{ role: 'user' as const, content }] })
+
+  async function openSlow(adapter: ProviderAdapter, deadlines: Deadlines) {
+    const box = await openBox({ providers: [adapter], configuration: presets.balanced(), deadlines, prices })
+    const [one, other] = [await openAccount(box), await openAccount(box)]
+    const readings = () => box.catalog.forService('gpt').map(({ healthKey }) => box.health.read(healthKey))
+    const work = ({ accountId }: { accountId: string }) => box.workflow({ accountId, name: 'work' })
+    return { readings, attacker: work(one), victim: work(other) }
+  }
+
+  it('by asking for answers that are longer than a deadline allows', async () => {
+    const late: Promise<void>[] = []
+    const adapter = slow({
+      async chat(request, { signal }) {
+        if (isLong(request)) await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        return { text: 'Short.', finishReason: 'stop', model: 'm' }
+      },
+    })
+    const { readings, attacker, victim } = await openSlow(adapter, { attemptMs: 500 })
+    const calls = Array.from({ length: TIMES }, () => attacker.chat(ask('long')))
+    for (const call of calls) late.push(expect(call).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' }))
+    await victim.chat(ask('short'))
+    await Promise.all(late)
+    expect(readings()).toMatchObject([{ condition: 'ok', errorRate: 0 }])
+    expect(await victim.chat(ask('short'))).toMatchObject({ provider: 'gpt-4o-mini' })
+  })
+
+  it('by a stream that goes on until the end of its time', async () => {
+    const adapter = slow({
+      async *streamChat(_, { signal }) {
+        while (!signal.aborted) {
+          yield { type: 'text', text: 'and ' }
+          await sleep(5)
+        }
+      },
+    })
+    const { readings, attacker } = await openSlow(adapter, { totalMs: 1_000 })
+    const streams = Array.from({ length: TIMES }, async () => {
+      const { events } = await attacker.streamChat(ask('long'))
+      for await (const event of events) expect(event.type).toBe('text')
+    })
+    for (const { status } of await Promise.allSettled(streams)) expect(status).toBe('rejected')
+    const [reading] = readings()
+    expect([reading?.condition ?? 'ok', reading?.errorRate ?? 0]).toEqual(['ok', 0])
   })
 })
