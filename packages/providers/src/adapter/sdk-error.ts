@@ -50,7 +50,8 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   const { usage } = place
   if (place.signal.aborted) return signalError(name, place.signal, { usage })
   if (thrown instanceof ProviderError) return thrown
-  if (!place.isAnswering && causes(thrown).some((link) => link instanceof URIError)) return unsendable(name, place)
+  const obstacle = place.isAnswering ? undefined : causes(thrown).map(obstacleOf).find(Boolean)
+  if (obstacle) return unsendable(name, obstacle, place)
   const facts = readThrown(thrown, errors.read)
   const classified = classify(facts, errors)
   const found = place.isAnswering && !BLAMES_REQUEST.has(classified) ? 'incomplete' : classified
@@ -71,10 +72,27 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   })
 }
 
-/** The error for half a character in a URL. Nothing was sent, so the provider is not to blame. */
-function unsendable(provider: string, { chosen, usage }: FailurePlace): ProviderError {
-  const message = `${provider} was not asked: half a character (a lone surrogate) fits in no URL`
-  return new ProviderError(message, { provider, kind: 'invalid_request', providerParameter: chosen, usage })
+/** The error for what fits in no request. Nothing was sent, so the provider is not to blame. */
+function unsendable(provider: string, { what, parameter }: Obstacle, { chosen, usage }: FailurePlace): ProviderError {
+  const message = `${provider} was not asked: ${what}`
+  return new ProviderError(message, { provider, kind: 'invalid_request', providerParameter: parameter ?? chosen, usage })
+}
+
+interface Obstacle {
+  what: string
+  parameter?: string | undefined
+}
+
+/** What kept a request from being written, by the error of the platform or of an SDK's form. */
+function obstacleOf(link: object): Obstacle | undefined {
+  if (link instanceof URIError) return { what: 'half a character (a lone surrogate) fits in no URL' }
+  if (!(link instanceof TypeError)) return undefined
+  const { message } = link
+  if (/^Converting circular structure to JSON|^Do not know how to serialize a BigInt/.test(message))
+    return { what: 'a value of the request has no form in JSON' }
+  if (/^Invalid value given to form,/.test(message)) return { what: 'a value of the request fits in no form' }
+  const [isAbsent, name] = /^Received (?:null|undefined) for "([^"]*)"; to pass null in FormData/.exec(message) ?? []
+  return isAbsent === undefined ? undefined : { what: 'a value of its form is null', parameter: safeName(name) }
 }
 
 /** The kinds with which a provider may stop an answer because of what was asked. */
