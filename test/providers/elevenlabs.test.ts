@@ -307,4 +307,18 @@ describe('options of ElevenLabs', () => {
       providerParameter: 'output_format',
     })
   })
+
+  it('such as a voice that the key may not use are not the fault of the key, unless nobody named one', async () => {
+    const { adapter, server } = await open()
+    const forbidden = { type: 'status' as const, status: 403, body: elevenlabsErrorBody('voice_access_denied', 'x') }
+    server.fail(forbidden)
+    expect(await failureOf(adapter.speak?.({ ...hello, voice: 'x' }, context))).toMatchObject({
+      kind: 'unsupported',
+      providerParameter: 'voice',
+    })
+    server.fail(forbidden)
+    expect(await failureOf(adapter.speak?.(hello, context))).toMatchObject({ kind: 'authentication' })
+    server.fail({ ...forbidden, status: 401, body: elevenlabsErrorBody('invalid_api_key', 'x') })
+    expect(await failureOf(adapter.speak?.({ ...hello, voice: 'x' }, context))).toMatchObject({ kind: 'authentication' })
+  })
 })

@@ -13,7 +13,8 @@ import type { ElevenlabsConnection } from './elevenlabs-client.ts'
 export function elevenlabsError({ name, now }: ElevenlabsConnection, thrown: unknown, place: FailurePlace): ProviderError {
   if (asRecord(thrown)?.name === 'JsonError') return unsendable(name, thrown, place)
   const failure = fetchFailure(asRecord(asRecord(thrown)?.rawResponse)?.headers) ?? thrown
-  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, failure, place)
+  const kindByStatus = place.chosen === undefined ? undefined : KIND_OF_CHOICE
+  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read, ...(kindByStatus && { kindByStatus }) }, failure, place)
 }
 
 /** The error for options that are not of the types of ElevenLabs, by which the SDK checks them. Nothing was sent. */
@@ -48,6 +49,9 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['max_character_limit_exceeded', 'context_too_long'],
   ['text_too_long', 'context_too_long'],
 ])
+
+/** A wrong key is a 401. With a voice that the caller named, a 403 is about that voice. */
+const KIND_OF_CHOICE: ReadonlyMap<number, ProviderErrorKind> = new Map([[403, 'model_not_found']])
 
 /** `detail` is an object with a code or, for a request that violates the schema, a list of the violations. */
 function read(error: Record<string, unknown>) {
