@@ -65,6 +65,8 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
   ...IMAGE_CODES.map((code) => [code, 'invalid_request'] as const),
 ])
 
+const TOO_LARGE = { code: 'request_too_large', param: 'input' }
+
 /**
  * Faults of one request that OpenAI, or a server that speaks its protocol, answers like a wrong key, a missing model or too many
  * requests. Nobody else's request should wait for that.
@@ -72,7 +74,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
  * @source OpenRouter's guides to moderation and provider routing; xAI and OpenAI: the answers that their users report
  */
 const FAULT_BY_WORDS: readonly [RegExp, { code: string; param?: string }][] = [
-  [/\brequest too large\b/i, { code: 'request_too_large', param: 'input' }],
+  [/\brequest too large\b/i, TOO_LARGE],
   [/\bcontent violates\b|\binput was flagged\b/i, { code: 'content_policy_violation' }],
   [/\bnot allowed to request logprobs\b/i, { code: 'unsupported_parameter', param: 'logprobs' }],
   [/\bno endpoints found that support image input\b/i, { code: 'unsupported_value', param: 'image_url' }],
@@ -84,7 +86,14 @@ function read(error: Record<string, unknown>) {
   // The SDK keeps an answer's error in `error`. xAI's is a text.
   const told = asText(error.error) ?? asText(asRecord(error.error)?.message) ?? asText(error.message) ?? ''
   const words = told.slice(0, WORDS_MAX)
-  return FAULT_BY_WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? (exceedsLimit(words) ? FAULT_BY_WORDS[0]?.[1] : {}) ?? {}
+  const { code, status = isStatus(code) ? code : undefined } = error
+  const fault = FAULT_BY_WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? (exceedsLimit(words) ? TOO_LARGE : undefined)
+  return { status, ...fault }
+}
+
+/** An error inside an answer of 200 has the status as its code, at OpenRouter for example. */
+function isStatus(code: unknown): code is number {
+  return Number.isInteger(code) && Number(code) >= 400 && Number(code) < 600
 }
 
 /** The most characters of a message to look at. */
