@@ -163,6 +163,18 @@ const openaiCases: Omit<Case, 'provider'>[] = [
     parameter: 'logprobs',
   },
   {
+    what: 'a longer answer than is left to pay',
+    asks: chat(),
+    fault: status(402, {
+      error: {
+        code: 402,
+        message:
+          'This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can only afford 9000.',
+      },
+    }),
+    parameter: 'max_tokens',
+  },
+  {
     what: 'tools of a model that has none',
     asks: chat(),
     fault: status(404, { error: { code: 404, message: 'No endpoints found that support tool use. Try disabling "look".' } }),
@@ -246,6 +258,13 @@ describe('what ails the provider rests its offer, and is not blamed on the calle
       condition: 'refusing',
     },
     { provider: 'openai', what: 'no credit', fault: status(402, openaiBody('x')), times: 1, condition: 'refusing' },
+    {
+      provider: 'openai',
+      what: 'too little credit for any answer',
+      fault: status(402, openaiBody('You requested up to 500 tokens, but can only afford 12.')),
+      times: 1,
+      condition: 'refusing',
+    },
     {
       provider: 'openai',
       what: 'a retired model',

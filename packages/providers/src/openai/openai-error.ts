@@ -52,6 +52,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
   ['unsupported_parameter', 'unsupported'],
   ['unsupported_value', 'unsupported'],
   ['request_too_large', 'unsupported'],
+  ['max_tokens_too_high', 'unsupported'],
   // Codes of failed responses, which have no status. OpenAI calls a flagged prompt invalid.
   ['invalid_prompt', 'content_policy'],
   ['image_content_policy_violation', 'content_policy'],
@@ -87,8 +88,13 @@ function read(error: Record<string, unknown>) {
   const told = asText(error.error) ?? asText(asRecord(error.error)?.message) ?? asText(error.message) ?? ''
   const words = told.slice(0, WORDS_MAX)
   const { code, status = isStatus(code) ? code : undefined } = error
-  const fault = FAULT_BY_WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? (exceedsLimit(words) ? TOO_LARGE : undefined)
-  return { status, ...fault }
+  return { status, ...faultOf(words) }
+}
+
+function faultOf(words: string): { code: string; param?: string } | undefined {
+  if (exceedsLimit(words)) return TOO_LARGE
+  if (isDear(words)) return { code: 'max_tokens_too_high', param: 'max_tokens' }
+  return FAULT_BY_WORDS.find(([pattern]) => pattern.test(words))?.[1]
 }
 
 /** An error inside an answer of 200 has the status as its code, at OpenRouter for example. */
@@ -103,4 +109,13 @@ const WORDS_MAX = 2_000
 function exceedsLimit(words: string): boolean {
   const [, limit, requested] = /\bLimit (\d{1,15}), (?:Used \d{1,15}, )?Requested (\d{1,15})\b/i.exec(words) ?? []
   return limit !== undefined && Number(requested) > Number(limit)
+}
+
+/** An answer of this many tokens is as long as most requests let theirs become. */
+const USUAL_TOKENS = 1_024
+
+/** Whether OpenRouter, with a 402, refuses only the length of the answer: what is left is enough for usual requests. */
+function isDear(words: string): boolean {
+  const [, afforded] = /\brequested up to \d{1,15} tokens, but can only afford (\d{1,15})\b/i.exec(words) ?? []
+  return afforded !== undefined && Number(afforded) >= USUAL_TOKENS
 }
