@@ -494,6 +494,21 @@ describe('an answer of Anthropic', () => {
   })
 })
 
+describe('arguments of a tool call that are nested without end', () => {
+  it('are sent as they were written, for the platform may overflow where it writes them again', async () => {
+    const { adapter, server } = await open()
+    const depth = 20_000
+    const nested = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
+    const messages = [
+      { role: 'user' as const, content: 'Look.' },
+      { role: 'assistant' as const, content: null, toolCalls: [{ id: 'c1', name: 'look', arguments: nested }] },
+      { role: 'tool' as const, toolCallId: 'c1', content: 'Seen.' },
+    ]
+    await adapter.chat?.({ ...hello, messages }, context)
+    expect(JSON.stringify(server.requests[0]?.body)).toContain(JSON.stringify({ arguments: nested }))
+  })
+})
+
 describe('a stream of Anthropic', () => {
   it('is not whole without its message_stop, though all else came; what it used is said to be at least that', async () => {
     const { adapter, server } = await open({ answer: () => ({ text: 'one two', inputTokens: 40, outputTokens: 12 }) })

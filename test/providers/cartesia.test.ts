@@ -241,6 +241,9 @@ describe('a websocket to Cartesia', () => {
     expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'unavailable' })
     server.fail({ type: 'close', after: 0, code: 1000 })
     expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'incomplete' })
+    // The text was too large for its message.
+    server.fail({ type: 'close', after: 0, code: 1009 })
+    expect(await failureOf(collect(adapter.streamSpeech?.(raw, context)))).toMatchObject({ kind: 'invalid_request' })
   })
 })
 

@@ -302,6 +302,13 @@ describe('a live connection that breaks', () => {
     expect(fail).toHaveLength(1)
   })
 
+  it('because what was sent is no sound is not the fault of Deepgram', async () => {
+    const { server, listen } = await open()
+    server.fail({ type: 'close', after: 1, code: 1008, reason: 'DATA-0000' })
+    const error = await failureOf(collect(listen()))
+    expect(error).toMatchObject({ kind: 'invalid_request', providerCode: 'DATA-0000', usage: { certainty: 'floor' } })
+  })
+
   it('with an error that is a message names its code, and none of its words', async () => {
     const { listen } = await open({
       onSocket: (socket) =>

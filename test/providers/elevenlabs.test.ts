@@ -287,3 +287,38 @@ async function streamed(events: AsyncIterable<SpeechEvent> | undefined): Promise
   for await (const event of events ?? []) last = event
   return last?.type === 'finish' ? last.usage : undefined
 }
+
+describe('options of ElevenLabs', () => {
+  it('that an SDK does not take are not sent, and are named', async () => {
+    const { adapter, server } = await open()
+    const request = { ...hello, providerOptions: { voiceSettings: { stability: 'high' } } }
+    const error = await failureOf(adapter.speak?.(request, context))
+    expect(error).toMatchObject({ kind: 'invalid_request', providerParameter: 'voiceSettings.stability' })
+    expect(inspect(error)).not.toContain('high')
+    expect(server.requests).toEqual([])
+  })
+
+  it('that the plan lacks are the fault of nobody else', async () => {
+    const { adapter, server } = await open()
+    server.fail({ type: 'status', status: 403, body: elevenlabsErrorBody('output_format_not_allowed', 'pcm_44100 is for Pro') })
+    const request = { ...hello, format: 'pcm' as const, providerOptions: { outputFormat: 'pcm_44100' } }
+    expect(await failureOf(adapter.speak?.(request, context))).toMatchObject({
+      kind: 'unsupported',
+      providerParameter: 'output_format',
+    })
+  })
+
+  it('such as a voice that the key may not use are not the fault of the key, unless nobody named one', async () => {
+    const { adapter, server } = await open()
+    const forbidden = { type: 'status' as const, status: 403, body: elevenlabsErrorBody('voice_access_denied', 'x') }
+    server.fail(forbidden)
+    expect(await failureOf(adapter.speak?.({ ...hello, voice: 'x' }, context))).toMatchObject({
+      kind: 'unsupported',
+      providerParameter: 'voice',
+    })
+    server.fail(forbidden)
+    expect(await failureOf(adapter.speak?.(hello, context))).toMatchObject({ kind: 'authentication' })
+    server.fail({ ...forbidden, status: 401, body: elevenlabsErrorBody('invalid_api_key', 'x') })
+    expect(await failureOf(adapter.speak?.({ ...hello, voice: 'x' }, context))).toMatchObject({ kind: 'authentication' })
+  })
+})

@@ -156,6 +156,34 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(await anthropic({ apiKey, baseURL: server }).chat?.(hello, context)).not.toHaveProperty('requestId', echo)
   })
 
+  it('is an answer that a filter stopped, where it has no message but says so', async () => {
+    const choices = [{ index: 0, finish_reason: 'content_filter: PROHIBITED_CONTENT' }]
+    const usage = { prompt_tokens: 10, completion_tokens: 0, total_tokens: 10 }
+    const server = await serve('application/json', (response) => response.end(JSON.stringify({ choices, usage })))
+    for (const transport of ['sdk', 'fetch'] as const) {
+      const answer = await openai({ apiKey, baseURL: server, transport }).chat?.(hello, context)
+      expect(answer).toMatchObject({ text: '', finishReason: 'content_filter' })
+    }
+  })
+
+  it.each([
+    [400, 'Provider returned error', 'invalid_request'],
+    [403, 'x requires moderation on y. Your input was flagged for "violence".', 'content_policy'],
+    [429, 'Provider returned error', 'rate_limited'],
+    [502, 'Provider returned error', 'unavailable'],
+  ])('is the error %i that a success has inside, plain and streamed', async (code, message, kind) => {
+    const body = JSON.stringify({ error: { code, message } })
+    const plain = await serve('application/json', (response) => response.end(body))
+    const events = await serve('text/event-stream', (response) => response.end(`data: ${body}\n\n`))
+    for (const transport of ['sdk', 'fetch'] as const) {
+      const failures = [
+        openai({ apiKey, baseURL: plain, transport }).chat?.(hello, context),
+        collect(openai({ apiKey, baseURL: events, transport }).streamChat?.(hello, context)),
+      ]
+      for (const error of await Promise.all(failures.map(failureOf))) expect(error).toMatchObject({ kind, status: code })
+    }
+  })
+
   it('is no speech where there is nothing to hear', async () => {
     const done = { type: 'speech.audio.done', usage: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } }
     const adapter = openai({ apiKey, baseURL: await serveEvents([done]) })

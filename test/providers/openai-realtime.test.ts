@@ -394,6 +394,21 @@ describe('a conversation that breaks', () => {
     }
   })
 
+  it('is not the fault of OpenAI where the session has lasted as long as one may', async () => {
+    const expired = { type: 'invalid_request_error', code: 'session_expired', message: 'x' }
+    const { adapter, server } = await open()
+    server.fail({ type: 'event_error', after: 6, error: { type: 'error', error: expired } })
+    const error = await failureOf(collect(adapter.converse?.(talk(hello), context)))
+    expect(error).toMatchObject({ kind: 'invalid_request', providerCode: 'session_expired' })
+  })
+
+  it.each([1, 6])('is not the fault of OpenAI where a message was too large for it, after %i events', async (after) => {
+    const { adapter, server } = await open()
+    server.fail({ type: 'close', after, code: 1009 })
+    const error = await failureOf(collect(adapter.converse?.(talk(hello), context)))
+    expect(error).toMatchObject({ kind: 'invalid_request', providerCode: 'websocket_closed_1009' })
+  })
+
   it('at the door is classified by status, code and headers', async () => {
     const { adapter, server } = await open()
     server.fail({

@@ -477,3 +477,33 @@ describe('a failure of OpenAI', () => {
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('sk-proj-secret')
   })
 })
+
+describe('a request that cannot be written', () => {
+  const loop: Record<string, unknown> = {}
+  loop.self = loop
+  it.each([
+    ['a number that JSON does not know', { seed: 1n }],
+    ['a value within itself', { metadata: loop }],
+  ])('because of %s is not asked, and no failure of OpenAI', async (_, providerOptions) => {
+    for (const transport of ['sdk', 'fetch'] as const) {
+      const { adapter, server } = await open({}, { transport })
+      const work = [
+        adapter.chat?.({ ...hello, providerOptions }, context),
+        collect(adapter.streamChat?.({ ...hello, providerOptions }, context)),
+        adapter.embed?.({ model: 'text-embedding-3-small', inputs: ['a'], providerOptions }, context),
+      ]
+      const failures = await Promise.all(work.map(failureOf))
+      for (const error of failures) expect(error).toMatchObject({ kind: 'invalid_request', status: undefined })
+      expect(server.requests).toEqual([])
+    }
+  })
+
+  it('because its form has a null is not asked, and the field is named', async () => {
+    const { adapter, server } = await open()
+    const audio = { data: new Uint8Array(44), mediaType: 'audio/wav' }
+    const request = { model: 'gpt-transcribe', audio, providerOptions: { prompt: null } }
+    const error = await failureOf(adapter.transcribe?.(request, context))
+    expect(error).toMatchObject({ kind: 'invalid_request', providerParameter: 'prompt' })
+    expect(server.requests).toEqual([])
+  })
+})

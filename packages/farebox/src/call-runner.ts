@@ -267,6 +267,7 @@ export class CallRunner {
     return {
       route: held.route,
       id: held.holdId,
+      caller: this.#owner.payer.accountId,
       health: this.#parts.health,
       deadlines: this.#parts.deadlines,
       retries: this.#parts.retries,

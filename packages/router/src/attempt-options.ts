@@ -43,6 +43,11 @@ export interface AttemptOptions<Refusal = never> {
   retries?: Retries
   /** Fires when the caller leaves. */
   signal?: AbortSignal
+  /**
+   * Whose request this is, such as an account. Long requests of one caller, which time out while the same provider answers others,
+   * then do not count as its illness. @defaultValue nobody's: every timeout counts
+   */
+  caller?: string | undefined
   health?: Health
   /** Limits concurrent attempts by adapter. All requests share it. @defaultValue no limit */
   concurrency?: Concurrency
@@ -68,12 +73,13 @@ export interface AttemptOptions<Refusal = never> {
 
 /** {@link AttemptOptions} with all defaults filled in. */
 export interface ResolvedAttemptOptions<Refusal>
-  extends Required<Omit<AttemptOptions<Refusal>, 'deadlines' | 'retries' | 'hedge' | 'signal'>> {
+  extends Required<Omit<AttemptOptions<Refusal>, 'deadlines' | 'retries' | 'hedge' | 'signal' | 'caller'>> {
   deadlines: Required<Deadlines>
   retries: Required<Retries>
   /** Also `undefined` where the operation must not be hedged. */
   hedge: HedgeOptions | undefined
   signal: AbortSignal | undefined
+  caller: string | undefined
 }
 
 /**
@@ -90,6 +96,7 @@ export function resolveAttemptOptions<Refusal>(options: AttemptOptions<Refusal>)
     deadlines: resolveDeadlines(options.deadlines ?? {}, operation),
     retries: resolveRetries(options.retries ?? {}),
     signal: options.signal,
+    caller: options.caller,
     health: options.health ?? alwaysWell,
     concurrency: options.concurrency ?? unlimited,
     hedge: isLive(operation) ? undefined : options.hedge,

@@ -44,7 +44,7 @@ export interface AttemptPlan {
 
 /** The run that an attempt is part of. */
 interface PlanRun {
-  readonly options: Pick<ResolvedAttemptOptions<never>, 'clock' | 'health' | 'onAttempt'>
+  readonly options: Pick<ResolvedAttemptOptions<never>, 'caller' | 'clock' | 'health' | 'onAttempt'>
   readonly isStream: boolean
   readonly msLeft: number
   readonly signal: AbortSignal
@@ -53,7 +53,7 @@ interface PlanRun {
 
 /** Begins an attempt. When it ends, its record is added to those of the run. */
 export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): AttemptPlan {
-  const { clock, health, onAttempt } = run.options
+  const { caller, clock, health, onAttempt } = run.options
   const { candidate, cause, slot, contestant } = facts
   const { healthKey } = candidate.entry
   const startedAt = clock()
@@ -65,13 +65,14 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
     if (outcome === 'lost') return { outcome, waitedMs: tookMs, isStream }
     if (outcome === 'succeeded' || isComplete) {
       // `answer` has already reported how long a stream took to begin.
-      return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream, tookMs }
+      return { outcome: 'succeeded', latencyMs: isStream ? undefined : answeredMs, isStream, tookMs, caller }
     }
     return {
       outcome: 'failed',
       kind: (isOurs ? undefined : error?.kind) ?? 'aborted',
       retryAfterMs: error?.retryAfterMs,
       tookMs,
+      caller,
     }
   }
 

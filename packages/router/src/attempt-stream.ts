@@ -31,7 +31,7 @@ export async function attemptStream<Event extends StreamEvent, Refusal = never, 
 
   const open = (plan: AttemptPlan, earlier: readonly StreamPart<Produced>[]) =>
     openStream(plan, (context: CallContext) => options.open(plan.candidate, context, earlier), {
-      firstEventMs: deadlines.firstEventMs,
+      deadlines,
       operation: route.operation,
     })
 

@@ -4,6 +4,7 @@ import { type AttemptOptions, type CallCandidate, type LateAnswer, resolveAttemp
 import type { AttemptPlan } from './attempt-plan.ts'
 import type { AttemptOutcome } from './attempt-record.ts'
 import { AttemptRun } from './attempt-run.ts'
+import { type Deadlines, wasShort } from './deadlines.ts'
 import type { AttemptResult } from './hedge.ts'
 import { createLeash } from './leash.ts'
 import { deadlineError, toProviderError } from './provider-failure.ts'
@@ -41,7 +42,7 @@ export async function attempt<T extends WholeAnswer, Refusal = never>(
 ): Promise<AttemptOutcome<T, Refusal>> {
   const run = new AttemptRun(resolveAttemptOptions(options), false)
   try {
-    return await serve(run, (plan) => makeWhole(plan, options, run.options.deadlines.attemptMs))
+    return await serve(run, (plan) => makeWhole(plan, options, run.options.deadlines))
   } finally {
     run.close()
   }
@@ -50,12 +51,14 @@ export async function attempt<T extends WholeAnswer, Refusal = never>(
 async function makeWhole<T extends WholeAnswer, Refusal>(
   plan: AttemptPlan,
   { call, onLateAnswer, route }: WholeAttemptOptions<T, Refusal>,
-  attemptMs: number,
+  deadlines: Required<Deadlines>,
 ): Promise<AttemptResult<T>> {
   const { candidate, attemptId } = plan
   const leash = createLeash(plan.signal)
   const answer = callSafely(() => call(candidate, { signal: leash.signal, attemptId }))
-  const settled = await leash.wait(answer, Math.min(attemptMs, plan.msLeft))
+  const { attemptMs } = deadlines
+  const waitMs = Math.min(attemptMs, plan.msLeft)
+  const settled = await leash.wait(answer, waitMs)
   leash.release()
   // A custom adapter may resolve to nothing, which is no answer.
   if (settled.status === 'fulfilled' && settled.value) {
@@ -78,7 +81,8 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
           route.operation,
         )
   const hasLeft = plan.signal.aborted
-  plan.finish({ outcome: hasLeft ? 'left' : 'failed', error, usage: error.usage })
+  const isOurs = settled.status === 'deadline' && wasShort(waitMs, attemptMs, deadlines)
+  plan.finish({ outcome: hasLeft ? 'left' : 'failed', error, usage: error.usage, isOurs })
   return hasLeft ? { status: 'left' } : { status: 'failed', error }
 
   function listen(late: Promise<T>): void {

@@ -67,3 +67,13 @@ export function resolveRetries(retries: Retries): Required<Retries> {
     waitMsMax: retries.waitMsMax ?? 1_000,
   }
 }
+
+/**
+ * Whether a wait that ended at a deadline was too short to say anything about the provider, because the rest of the request had
+ * used up the time. One that had at least half of the time that it may take at most is not short.
+ *
+ * @param mostMs  how long the wait may take at most: one of the deadlines of an attempt
+ */
+export function wasShort(waitedMs: number, mostMs: number, { totalMs }: Required<Deadlines>): boolean {
+  return waitedMs < Math.min(mostMs, totalMs) / 2
+}

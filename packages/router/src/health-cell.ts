@@ -26,11 +26,42 @@ export interface Cell {
   answeredAt: number
   /** When the last observation was made. */
   seenAt: number
+  /** Whose attempts were answered last, and whose timed out. */
+  readonly answered: LastCallers
+  readonly timedOut: LastCallers
   readonly answers: Latency
   readonly firstEvents: Latency
   readonly capacity: Capacity
   /** Callbacks of attempts that wait for room. */
   readonly waiting: Set<() => void>
+}
+
+/** The last caller that something happened to, when, and when it last happened to another one. */
+export interface LastCallers {
+  caller: string | undefined
+  at: number
+  otherAt: number
+}
+
+const NEVER = Number.NEGATIVE_INFINITY
+
+/** Notes that something happened to `caller`. */
+export function note(last: LastCallers, caller: string | undefined, now: number): void {
+  if (last.caller !== caller) Object.assign(last, { caller, otherAt: last.at })
+  last.at = now
+}
+
+/**
+ * Whether the timeout of an attempt that began at `startedAt` says more about the request than about the provider: meanwhile the
+ * provider answered other callers, and none of theirs timed out. Some requests are too long for any provider's deadline.
+ */
+export function isAlone({ answered, timedOut }: Cell, caller: string | undefined, startedAt: number): boolean {
+  if (caller === undefined) return false
+  return otherAt(answered, caller) >= startedAt && otherAt(timedOut, caller) < startedAt
+}
+
+function otherAt({ caller: last, at, otherAt: before }: LastCallers, caller: string): number {
+  return last === caller ? before : at
 }
 
 export function newCell(now: number): Cell {
@@ -48,6 +79,8 @@ export function newCell(now: number): Cell {
     probeUntil: 0,
     answeredAt: 0,
     seenAt: now,
+    answered: { caller: undefined, at: NEVER, otherAt: NEVER },
+    timedOut: { caller: undefined, at: NEVER, otherAt: NEVER },
     answers: newLatency(),
     firstEvents: newLatency(),
     capacity: newCapacity(),

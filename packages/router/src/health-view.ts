@@ -40,13 +40,28 @@ export interface HealthView {
 /**
  * How an attempt is going, or went. `answering`: its stream has begun, and its end is reported later. `lost`: another attempt
  * answered first, so this one would have taken longer. `tookMs`, or `startedAt` on the clock of health, tells when an ended
- * attempt began, because an attempt that began before a refusal or a probe says nothing about it. @defaultValue just now
+ * attempt began, because an attempt that began before a refusal or a probe says nothing about it. @defaultValue just now.
+ * `caller` tells whose attempt it was, see `AttemptOptions`.
  */
 export type HealthObservation =
   | { outcome: 'answering'; latencyMs: number }
-  | { outcome: 'succeeded'; latencyMs?: number; isStream: boolean; tookMs?: number; startedAt?: number }
+  | {
+      outcome: 'succeeded'
+      latencyMs?: number
+      isStream: boolean
+      tookMs?: number
+      startedAt?: number
+      caller?: string | undefined
+    }
   | { outcome: 'lost'; waitedMs: number; isStream: boolean }
-  | { outcome: 'failed'; kind: ProviderErrorKind; retryAfterMs?: number; tookMs?: number; startedAt?: number }
+  | {
+      outcome: 'failed'
+      kind: ProviderErrorKind
+      retryAfterMs?: number
+      tookMs?: number
+      startedAt?: number
+      caller?: string | undefined
+    }
 
 /**
  * Why there is no capacity, and how long to wait. `paused`: a 429 paused the pair for `waitMs`. `full`: its learned limit is

@@ -221,3 +221,45 @@ test('latency stays known, but when nothing was measured for two minutes a bette
   succeed(1_100)
   expect(health.read(KEY)?.answerMs).toBe(300)
 })
+
+describe('timeouts', () => {
+  function timeoutsAt() {
+    const { health, pass, condition } = healthAt()
+    const timeOut = (caller?: string) => health.record(KEY, { outcome: 'failed', kind: 'timeout', tookMs: 30_000, caller })
+    const answer = (caller?: string) => health.record(KEY, { outcome: 'succeeded', isStream: false, tookMs: 1_000, caller })
+    return { pass, condition, timeOut, answer }
+  }
+
+  test('of one caller alone do not count while others are answered', () => {
+    const { pass, condition, timeOut, answer } = timeoutsAt()
+    for (let time = 0; time < 10; time += 1) {
+      pass(1_000)
+      if (time % 5 === 0) answer('ada')
+      timeOut('long')
+    }
+    expect(condition()).toBe('ok')
+  })
+
+  test.each([
+    ['of one caller, while nobody is answered', ['long', 'long', 'long', 'long'], []],
+    ['of one caller, while only that one is answered', ['long', 'long', 'long', 'long'], ['long']],
+    ['of several callers, though others are answered', ['bob', 'cem', 'bob', 'cem', 'bob', 'cem'], ['ada']],
+    ['of nobody in particular', [undefined, undefined, undefined, undefined], ['ada']],
+  ] as const)('%s count', (_, late, answered) => {
+    const { pass, condition, timeOut, answer } = timeoutsAt()
+    for (const caller of answered) answer(caller)
+    for (const caller of late) {
+      pass(100)
+      timeOut(caller)
+    }
+    expect(condition()).toBe('sick')
+  })
+
+  test('of one caller count again where the last answer to another came before the attempt', () => {
+    const { pass, condition, timeOut, answer } = timeoutsAt()
+    answer('ada')
+    pass(31_000)
+    for (let time = 0; time < 4; time += 1) timeOut('long')
+    expect(condition()).toBe('sick')
+  })
+})

@@ -1,6 +1,6 @@
 import { type Clock, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
-import { beganSince, type Cell, count, meaningOf, newCell, pause } from './health-cell.ts'
+import { beganSince, type Cell, count, isAlone, meaningOf, newCell, note, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
 import { type Hearsay, mergeReports, newsOf } from './health-news.ts'
 import type { HealthObservation, ShareableHealth } from './health-view.ts'
@@ -47,7 +47,7 @@ export interface HealthOptions {
  * The provider's errors (5xx, network errors, timeouts, truncated or malformed answers) count towards a decaying error rate,
  * which opens the breaker. A 429 is not illness: it pauses the pair for as long as the provider asked, leaves the error rate
  * alone, and teaches how many attempts the pair takes. Failures that the caller caused (a bad request, a refused prompt, leaving)
- * say nothing about the provider.
+ * say nothing about the provider. Nor do timeouts of one caller alone, while the provider answers others.
  *
  * @throws {InvalidOptionError} a number is `NaN`, or `halfLifeMs` is not above 0
  */
@@ -109,12 +109,14 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       const { latencyMs, isStream } = observation
       if (latencyMs !== undefined) measure(isStream ? cell.firstEvents : cell.answers, latencyMs, now)
       succeed(cell, startedAt, now)
+      note(cell.answered, observation.caller, now)
       return
     }
-    const { kind, retryAfterMs } = observation
+    const { kind, retryAfterMs, caller } = observation
     switch (meaningOf(kind)) {
       case 'illness':
-        fail(cell, now)
+        if (kind !== 'timeout' || !isAlone(cell, caller, startedAt)) fail(cell, now)
+        if (kind === 'timeout') note(cell.timedOut, caller, now)
         break
       case 'capacity':
         count(cell, 'rate_limited', halfLifeMs, now)

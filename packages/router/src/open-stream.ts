@@ -1,5 +1,6 @@
 import { type CallContext, steadyClock } from '@farebox/core'
 import type { AttemptPlan } from './attempt-plan.ts'
+import { type Deadlines, wasShort } from './deadlines.ts'
 import type { AttemptResult } from './hedge.ts'
 import { createLeash, type Leash } from './leash.ts'
 import type { Operation } from './route.ts'
@@ -19,15 +20,18 @@ export interface OpenedStream<Event> {
 export async function openStream<Event extends StreamEvent>(
   plan: AttemptPlan,
   open: (context: CallContext) => AsyncIterable<Event>,
-  { firstEventMs, operation }: { firstEventMs: number; operation: Operation },
+  { deadlines, operation }: { deadlines: Required<Deadlines>; operation: Operation },
 ): Promise<AttemptResult<OpenedStream<Event>>> {
   const { candidate, attemptId } = plan
   const leash = createLeash(plan.signal)
   const source = createSource(() => open({ signal: leash.signal, attemptId }))
-  const firstBy = steadyClock() + Math.min(firstEventMs, plan.msLeft)
+  const { firstEventMs } = deadlines
+  const waitMs = Math.min(firstEventMs, plan.msLeft)
+  const firstBy = steadyClock() + waitMs
   const waiting: Event[] = []
   for (;;) {
-    const next = read(await leash.wait(source.next(), firstBy - steadyClock()), candidate, operation, 'first content')
+    const settled = await leash.wait(source.next(), firstBy - steadyClock())
+    const next = read(settled, candidate, operation, 'first content')
     if (next.status === 'event') {
       waiting.push(next.event)
       if (!isContent(next.event)) continue
@@ -42,7 +46,8 @@ export async function openStream<Event extends StreamEvent>(
       plan.finish({ outcome: 'left', error, usage: error?.usage })
       return { status: 'left' }
     }
-    plan.finish({ outcome: 'failed', error, usage: error.usage })
+    const isOurs = settled.status === 'deadline' && wasShort(waitMs, firstEventMs, deadlines)
+    plan.finish({ outcome: 'failed', error, usage: error.usage, isOurs })
     return { status: 'failed', error }
   }
 }

@@ -1,4 +1,5 @@
 import { type ProviderError, steadyClock } from '@farebox/core'
+import { wasShort } from './deadlines.ts'
 import { startTimer } from './leash.ts'
 import { type OpenedStream, stop } from './open-stream.ts'
 import { drainMsOf, type ProductionParts, tellSeam } from './production-parts.ts'
@@ -28,6 +29,8 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
   /** Whether the stream is looking for another candidate to continue. */
   #isLooking = false
   #step: Promise<void> | undefined
+  /** When the provider was last asked for an event, by {@link steadyClock}. */
+  #askedAt = 0
   #wake: (() => void) | undefined
   #timer: ReturnType<typeof setTimeout>
 
@@ -99,6 +102,7 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       const { run } = this.#parts
       const { deadlines, route } = run.options
       const { leash, source } = live.opened
+      this.#askedAt = steadyClock()
       const leftMs = this.#drainsUntil === undefined ? run.msLeft : this.#drainsUntil - steadyClock()
       // When time is up, nothing more is asked for: the provider would take another piece of live input, which is charged.
       const step = leftMs > 0 ? source.next() : new Promise<never>(() => {})
@@ -107,8 +111,10 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
       if (!this.ending) {
         const next = read(settled, live.candidate, route.operation, 'next event')
         if (next.status === 'event') this.#produce(live, next.event)
-        else if (next.status === 'failed') await this.#fail(live, next.error)
-        else this.#endLeft()
+        else if (next.status === 'failed') {
+          const isOurs = settled.status === 'deadline' && this.#wasProducing
+          await this.#fail(live, next.error, isOurs)
+        } else this.#endLeft()
       }
     }
     this.#step = undefined
@@ -135,14 +141,20 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     this.#end({ status: 'finished', finish: event, parts: this.#finalParts })
   }
 
-  async #fail(live: LivePart<Event, Produced>, error: ProviderError): Promise<void> {
+  /** Whether the provider, which has just been given up at a deadline, had been silent for too short to be ill: the answer was long. */
+  get #wasProducing(): boolean {
+    const { deadlines } = this.#parts.run.options
+    return wasShort(steadyClock() - this.#askedAt, deadlines.betweenEventsMs, deadlines)
+  }
+
+  async #fail(live: LivePart<Event, Produced>, error: ProviderError, isOurs: boolean): Promise<void> {
     if (this.#drainsUntil !== undefined) {
       // At the cap, draining stops on our side, so the provider is not to blame.
-      const isOurs = steadyClock() >= this.#drainsUntil
-      this.#endLeft(isOurs ? {} : { error, usage: error.usage })
+      const isCapped = steadyClock() >= this.#drainsUntil
+      this.#endLeft(isCapped ? {} : { error, usage: error.usage })
       return
     }
-    this.#endPart(live, { outcome: 'cut', error, usage: error.usage })
+    this.#endPart(live, { outcome: 'cut', error, usage: error.usage, isOurs })
     this.#isLooking = true
     const opened = await this.#parts.continueAfter([...this.#done]).catch(() => undefined)
     this.#isLooking = false
@@ -173,7 +185,8 @@ export class StreamProduction<Event extends StreamEvent, Produced> {
     const { operation } = this.#parts.run.options.route
     const cut = this.#live ? undefined : this.#done.at(-1)?.error
     // Without a read in progress, the consumer was slow, not the provider.
-    this.#endCut(cut ?? deadlineError(this.#read.candidate, operation, 'end of the stream'), this.#step === undefined)
+    const isOurs = this.#step === undefined || this.#wasProducing
+    this.#endCut(cut ?? deadlineError(this.#read.candidate, operation, 'end of the stream'), isOurs)
   }
 
   #endCut(error: ProviderError, isOurs = false): void {

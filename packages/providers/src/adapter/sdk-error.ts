@@ -39,7 +39,8 @@ export interface SdkErrors {
  * two copies of the SDK may be loaded, and some SDKs name all their errors `Error`.
  *
  * If several reasons apply, the first wins: the caller's signal, the provider's code, the status, the broken connection. Once the
- * caller has received a part of an answer, every other failure is `incomplete`, because a retry would repeat that part.
+ * caller has received a part of an answer, every other failure is `incomplete`, because a retry would repeat that part, unless the
+ * provider blames the request itself: a filter that stops an answer says nothing about the provider's health.
  *
  * The message and the cause omit the provider's text, which may quote the prompt or the key. The provider's code and parameter
  * identify the fault without it.
@@ -49,13 +50,15 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   const { usage } = place
   if (place.signal.aborted) return signalError(name, place.signal, { usage })
   if (thrown instanceof ProviderError) return thrown
-  if (!place.isAnswering && causes(thrown).some((link) => link instanceof URIError)) return unsendable(name, place)
+  const obstacle = place.isAnswering ? undefined : causes(thrown).map(obstacleOf).find(Boolean)
+  if (obstacle) return unsendable(name, obstacle, place)
   const facts = readThrown(thrown, errors.read)
-  const found = place.isAnswering ? 'incomplete' : classify(facts, errors)
+  const classified = classify(facts, errors)
+  const found = place.isAnswering && !BLAMES_REQUEST.has(classified) ? 'incomplete' : classified
   // A model that is missing is missing for everybody, and so rests. A voice that only this caller named must not have the same effect.
   const isOwn = place.chosen !== undefined && found === 'model_not_found' && facts.code !== 'model_not_found'
   const kind = isOwn ? 'unsupported' : found
-  return new ProviderError(describe(name, kind, facts), {
+  return new ProviderError(describe(name, kind, facts, place), {
     provider: name,
     kind,
     status: facts.status,
@@ -69,11 +72,31 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   })
 }
 
-/** The error for half a character in a URL. Nothing was sent, so the provider is not to blame. */
-function unsendable(provider: string, { chosen, usage }: FailurePlace): ProviderError {
-  const message = `${provider} was not asked: half a character (a lone surrogate) fits in no URL`
-  return new ProviderError(message, { provider, kind: 'invalid_request', providerParameter: chosen, usage })
+/** The error for what fits in no request. Nothing was sent, so the provider is not to blame. */
+function unsendable(provider: string, { what, parameter }: Obstacle, { chosen, usage }: FailurePlace): ProviderError {
+  const message = `${provider} was not asked: ${what}`
+  return new ProviderError(message, { provider, kind: 'invalid_request', providerParameter: parameter ?? chosen, usage })
 }
+
+interface Obstacle {
+  what: string
+  parameter?: string | undefined
+}
+
+/** What kept a request from being written, by the error of the platform or of an SDK's form. */
+function obstacleOf(link: object): Obstacle | undefined {
+  if (link instanceof URIError) return { what: 'half a character (a lone surrogate) fits in no URL' }
+  if (!(link instanceof TypeError)) return undefined
+  const { message } = link
+  if (/^Converting circular structure to JSON|^Do not know how to serialize a BigInt/.test(message))
+    return { what: 'a value of the request has no form in JSON' }
+  if (/^Invalid value given to form,/.test(message)) return { what: 'a value of the request fits in no form' }
+  const [isAbsent, name] = /^Received (?:null|undefined) for "([^"]*)"; to pass null in FormData/.exec(message) ?? []
+  return isAbsent === undefined ? undefined : { what: 'a value of its form is null', parameter: safeName(name) }
+}
+
+/** The kinds with which a provider may stop an answer because of what was asked. */
+const BLAMES_REQUEST: ReadonlySet<ProviderErrorKind> = new Set(['content_policy', 'invalid_request', 'context_too_long'])
 
 const KIND_BY_STATUS: ReadonlyMap<number, ProviderErrorKind> = new Map([
   [401, 'authentication'],
@@ -152,11 +175,11 @@ function readThrown(thrown: unknown, read: SdkErrors['read']): ThrownFacts {
   }
 }
 
-function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts): string {
+function describe(name: string, kind: ProviderErrorKind, facts: ThrownFacts, { isAnswering }: FailurePlace): string {
   const code = facts.code ?? facts.type
   const detail = [code, facts.param && `at ${facts.param}`].filter(Boolean).join(' ')
   const suffix = detail && `: ${detail}`
-  if (kind === 'incomplete') return `${name} stopped in the middle of an answer${suffix}`
+  if (isAnswering || kind === 'incomplete') return `${name} stopped in the middle of an answer${suffix}`
   if (facts.status !== undefined) return `${name} answered ${facts.status}${suffix}`
   if (kind === 'timeout') return `${name} did not answer in time`
   if (kind === 'network') return `the connection to ${name} failed${facts.systemCode ? ` (${facts.systemCode})` : ''}`

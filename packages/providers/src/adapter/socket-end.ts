@@ -33,9 +33,18 @@ export interface ClosedSocketFacts extends Pick<ProviderErrorFacts, 'usage' | 'r
   isAnswering: boolean
 }
 
-/** The error for a websocket that closed early. It is `incomplete` once the caller has received a part, whatever the code. */
+/** Codes that blame what was sent: data of a wrong kind, or too much of it. */
+const BLAMES_DATA: ReadonlySet<number> = new Set([1007, 1009])
+
+/** The error for a websocket that closed early. It is `incomplete` once the caller has received a part, unless the code blames us. */
 export function closedSocketError(provider: string, { what, code, isAnswering, ...facts }: ClosedSocketFacts): ProviderError {
-  const kind = isAnswering || code === 1000 ? 'incomplete' : code === 1006 ? 'network' : 'unavailable'
+  const kind = BLAMES_DATA.has(code)
+    ? 'invalid_request'
+    : isAnswering || code === 1000
+      ? 'incomplete'
+      : code === 1006
+        ? 'network'
+        : 'unavailable'
   const message = `${provider} closed the connection (${code}) without finishing ${what}`
   return new ProviderError(message, { provider, kind, ...facts })
 }

@@ -27,6 +27,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['prompt_too_long', 'context_too_long'],
   ['credit_balance_too_low', 'quota_exhausted'],
   ['content_filtered', 'content_policy'],
+  ['long_context_refused', 'unsupported'],
 ])
 
 /**
@@ -37,6 +38,8 @@ const CODE_BY_WORDS: readonly [RegExp, string][] = [
   [/prompt is too long|exceeds? (?:the )?context (?:limit|window)/i, 'prompt_too_long'],
   [/credit balance is too low/i, 'credit_balance_too_low'],
   [/blocked by (?:our )?content filter/i, 'content_filtered'],
+  // A 429 by its status. It refuses long prompts only.
+  [/\blong context\b.*\b(?:not yet available|requests)\b/i, 'long_context_refused'],
 ]
 
 /** SDKs before 1 leave the type in the body, whose shape is `{ type: 'error', error: { type, message } }`. */
@@ -44,7 +47,12 @@ function read(error: Record<string, unknown>) {
   const body = asRecord(error.error)
   const told = asRecord(body?.error) ?? body
   const code = error.errorCode ?? asRecord(told?.details)?.error_code
-  return { code: code ?? codeByWords(told?.message), type: error.type ?? told?.type }
+  const found = code ?? codeByWords(told?.message)
+  return {
+    code: found,
+    type: error.type ?? told?.type,
+    ...(found === 'long_context_refused' && { param: 'messages' }),
+  }
 }
 
 function codeByWords(message: unknown): string | undefined {

@@ -79,12 +79,26 @@ function toolUse({ id, name, arguments: given }: ToolCall): Anthropic.ToolUseBlo
   return { type: 'tool_use', id, name, input: toolInput(given) }
 }
 
+/** More levels than the arguments of any tool. `JSON.stringify` recurses for each level, and overflows the stack in some versions. */
+const DEPTH_MAX = 200
+
 /** A tool call's arguments as an object, which Anthropic requires. Anything else that a model wrote is wrapped verbatim. */
 function toolInput(given: string): Record<string, unknown> {
   if (given.trim() === '') return {}
   try {
-    return asRecord(JSON.parse(given)) ?? { arguments: given }
+    const input = asRecord(JSON.parse(given))
+    return input && !isDeep(input) ? input : { arguments: given }
   } catch {
     return { arguments: given }
   }
+}
+
+/** Goes level by level, because a recursive check would overflow the stack too. */
+function isDeep(input: object): boolean {
+  let level: object[] = [input]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > DEPTH_MAX) return true
+    level = level.flatMap((node) => Object.values(node).filter((value) => typeof value === 'object' && value !== null))
+  }
+  return false
 }

@@ -1,7 +1,7 @@
 import type { AudioFormat, CallContext, SpeakRequest, SpeakResult, SpeechEvent } from '@farebox/core'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
-import { incomplete } from '../adapter/incomplete.ts'
+import { soundless } from '../adapter/soundless.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import type { CartesiaConnection } from './cartesia-client.ts'
 import { cartesiaError } from './cartesia-error.ts'
@@ -65,7 +65,10 @@ async function* hear(
       speech.isAnswering = true
       yield { type: 'audio', audio }
     }
-    if (!speech.isAnswering) throw incomplete(connection.name, 'the speech', { usage: consumed(), requestId: speech.requestId })
+    if (!speech.isAnswering) {
+      const { requestId } = speech
+      throw soundless(connection.name, { text: request.text, parameter: 'transcript', usage: consumed(), requestId })
+    }
   } catch (thrown) {
     throw cartesiaError(connection, thrown, {
       signal: context.signal,

@@ -3,9 +3,9 @@ import { asRecord, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
 import { expectSound } from '../adapter/expect-sound.ts'
-import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { readable } from '../adapter/readable-usage.ts'
+import { soundless } from '../adapter/soundless.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import { deepgramSpeechUsage } from '../usage/deepgram.ts'
 import type { DeepgramConnection } from './deepgram-client.ts'
@@ -43,7 +43,7 @@ export async function* streamSpeech(
       isAnswering = true
       yield { type: 'audio', audio }
     }
-    if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+    if (!isAnswering) throw soundless(connection.name, { text: request.text, parameter: 'text', usage, requestId })
     usage = reported ?? speechUsage(request.text, 'derived')
     const model = headers?.get('dg-model-name') ?? headers?.get('x-dg-model-name') ?? asked
     finish = { type: 'finish', model, usage, ...(requestId === undefined ? {} : { requestId }) }

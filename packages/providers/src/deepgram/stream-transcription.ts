@@ -126,6 +126,9 @@ function soundUsage(socket: LiveSocket, { format }: LiveTranscribeRequest, certa
   return durationUsage(quantity(soundSeconds(bytes, format)), certainty)
 }
 
+/** What was sent is no audio in the format that the request states. @source https://developers.deepgram.com/docs/errors */
+const NO_SOUND = 'DATA-0000'
+
 function liveError(
   connection: DeepgramConnection,
   thrown: unknown,
@@ -138,7 +141,8 @@ function liveError(
     // A reason that is not a code may be a sentence that quotes secrets.
     const providerCode = /^[A-Za-z]{2,16}([_-][A-Za-z0-9]{2,16})*$/.exec(thrown.reason ?? '')?.[0]
     const message = `${provider} ended the transcription before it was complete${providerCode === undefined ? '' : `: ${providerCode}`}`
-    return new ProviderError(message, { provider, kind: 'incomplete', providerCode, usage, requestId })
+    const kind = providerCode === NO_SOUND ? 'invalid_request' : 'incomplete'
+    return new ProviderError(message, { provider, kind, providerCode, usage, requestId })
   }
   if (thrown instanceof SoundFailure && !place.signal.aborted) {
     const message = `the sound for ${provider} broke off`

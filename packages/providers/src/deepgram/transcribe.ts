@@ -22,7 +22,8 @@ export async function transcribe(
     )
     return readTranscription(connection, request, data, requestId)
   } catch (thrown) {
-    const chosen = request.language === undefined ? undefined : 'language'
+    const { language = request.providerOptions?.language } = request
+    const chosen = language === undefined ? undefined : 'language'
     throw deepgramError(connection, thrown, { signal: context.signal, chosen })
   } finally {
     call.end()

@@ -1,4 +1,4 @@
-import type { ProviderError, ProviderErrorKind } from '@farebox/core'
+import { ProviderError, type ProviderErrorKind } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { fetchFailure } from '../adapter/answering-fetch.ts'
 import { type FailurePlace, sdkError } from '../adapter/sdk-error.ts'
@@ -11,8 +11,24 @@ import type { ElevenlabsConnection } from './elevenlabs-client.ts'
  * @source https://elevenlabs.io/docs/eleven-api/resources/errors and https://help.elevenlabs.io/hc/en-us/articles/19572237925521
  */
 export function elevenlabsError({ name, now }: ElevenlabsConnection, thrown: unknown, place: FailurePlace): ProviderError {
+  if (asRecord(thrown)?.name === 'JsonError') return unsendable(name, thrown, place)
   const failure = fetchFailure(asRecord(asRecord(thrown)?.rawResponse)?.headers) ?? thrown
-  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read }, failure, place)
+  const kindByStatus = place.chosen === undefined ? undefined : KIND_OF_CHOICE
+  return sdkError({ name, now, kindByCode: KIND_BY_CODE, read, ...(kindByStatus && { kindByStatus }) }, failure, place)
+}
+
+/** The error for options that are not of the types of ElevenLabs, by which the SDK checks them. Nothing was sent. */
+function unsendable(provider: string, thrown: unknown, { usage }: FailurePlace): ProviderError {
+  const { errors } = asRecord(thrown) ?? {}
+  const [first] = Array.isArray(errors) ? errors.map(asRecord) : []
+  const path = Array.isArray(first?.path) ? first.path.join('.') : ''
+  const facts = /^[\w.]{1,64}$/.test(path) ? { providerParameter: path } : {}
+  return new ProviderError(`${provider} was not asked: an option has the wrong type`, {
+    provider,
+    kind: 'invalid_request',
+    usage,
+    ...facts,
+  })
 }
 
 const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
@@ -27,10 +43,15 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['voice_not_found', 'model_not_found'],
   // A voice of the library, which free plans do not have. The status is 402, but there may be quota left for other voices.
   ['paid_plan_required', 'model_not_found'],
+  // An output format of a higher plan, which only `providerOptions` can ask for. The status is 403.
+  ['output_format_not_allowed', 'unsupported'],
   ['model_not_found', 'model_not_found'],
   ['max_character_limit_exceeded', 'context_too_long'],
   ['text_too_long', 'context_too_long'],
 ])
+
+/** A wrong key is a 401. With a voice that the caller named, a 403 is about that voice. */
+const KIND_OF_CHOICE: ReadonlyMap<number, ProviderErrorKind> = new Map([[403, 'model_not_found']])
 
 /** `detail` is an object with a code or, for a request that violates the schema, a list of the violations. */
 function read(error: Record<string, unknown>) {
@@ -44,7 +65,7 @@ function read(error: Record<string, unknown>) {
   return {
     code: codes.find((code) => typeof code === 'string' && KIND_BY_CODE.has(code)) ?? codes.find(Boolean),
     type: detail.type ?? broken?.type,
-    param: detail.param ?? place,
+    param: detail.param ?? place ?? (codes.includes('output_format_not_allowed') ? 'output_format' : undefined),
     requestId: detail.request_id ?? (headers instanceof Headers ? headers.get('request-id') : undefined),
     ...(headers instanceof Headers ? { headers } : {}),
     ...(error.name === 'ElevenLabsTimeoutError' ? { isTimeout: true } : {}),

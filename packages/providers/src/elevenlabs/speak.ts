@@ -11,9 +11,9 @@ import { asRequestId, malformed } from '../adapter/answer.ts'
 import { openCall } from '../adapter/call.ts'
 import { collectSpeech } from '../adapter/collect-speech.ts'
 import { expectSound } from '../adapter/expect-sound.ts'
-import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { readable } from '../adapter/readable-usage.ts'
+import { soundless } from '../adapter/soundless.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import { elevenlabsSpeechUsage } from '../usage/elevenlabs.ts'
 import type { ElevenlabsConnection } from './elevenlabs-client.ts'
@@ -75,7 +75,7 @@ async function* hear(
       isAnswering = true
       yield { type: 'audio', audio }
     }
-    if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+    if (!isAnswering) throw soundless(connection.name, { text: request.text, parameter: 'text', usage, requestId })
   } catch (thrown) {
     const chosen = request.voice === undefined ? undefined : 'voice'
     throw elevenlabsError(connection, thrown, { signal: context.signal, isAnswering, usage, chosen })

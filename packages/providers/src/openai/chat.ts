@@ -24,8 +24,9 @@ export async function chat(connection: OpenaiConnection, request: ChatRequest, c
   }
 }
 
-/** Maps OpenAI's finish reason to ours. */
-export function finishReason(reason: string): FinishReason {
+/** Maps OpenAI's finish reason to ours. Gemini's has the cause behind it: `content_filter: PROHIBITED_CONTENT`. */
+export function finishReason(given: string): FinishReason {
+  const [reason] = given.split(':')
   switch (reason) {
     case 'stop':
     case 'length':
@@ -43,7 +44,11 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   const answer = asRecord(data)
   const choices = Array.isArray(answer?.choices) ? answer.choices : []
   const choice = asRecord(choices[0])
-  const message = asRecord(choice?.message)
+  // Some servers, such as OpenRouter, answer 200 before they know that it fails.
+  if (!choice && asRecord(answer?.error)) throw answer?.error
+  const reason = asText(choice?.finish_reason) ?? ''
+  // Gemini leaves the message out where its filter stopped the answer.
+  const message = asRecord(choice?.message) ?? (finishReason(reason) === 'content_filter' ? {} : undefined)
   if (!message) throw malformed(connection.name, 'a message', requestId)
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
   const usage = chatUsage(answer?.usage)
@@ -53,7 +58,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   return {
     ...(refusal ? { text: refusal, isRefusal: true } : { text: content ?? '' }),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
-    finishReason: finishReason(asText(choice?.finish_reason) ?? ''),
+    finishReason: finishReason(reason),
     ...(choice?.logprobs ? { logprobs: choice.logprobs } : {}),
     model: asText(answer?.model) || request.model,
     ...(usage === undefined ? {} : { usage }),

@@ -61,18 +61,20 @@ const COMMON_HEADERS = { 'content-type': 'application/json', accept: 'applicatio
 /** What the SDK would throw: it says the same, and is read by the same code. */
 async function failureOf(answer: Answer): Promise<Error> {
   // What the status says counts also where the rest of the answer is lost.
-  const { code, type, param } = errorOf(await answer.text().catch(() => ''))
-  const facts = { status: answer.status, headers: answer.headers, requestID: headerOf(answer, 'x-request-id'), code, type, param }
-  return Object.assign(new Error(`the provider answered ${answer.status}`), facts)
+  const error = errorOf(await answer.text().catch(() => ''))
+  const { code, type, param } = asRecord(error) ?? {}
+  const { status, headers } = answer
+  const facts = { status, headers, requestID: headerOf(answer, 'x-request-id'), error, code, type, param }
+  return Object.assign(new Error(`the provider answered ${status}`), facts)
 }
 
-function errorOf(text: string): Record<string, unknown> {
+function errorOf(text: string): unknown {
   try {
     const body = asRecord(JSON.parse(text))
     // Some servers leave the envelope out.
-    return asRecord(body?.error ?? body) ?? {}
+    return body?.error ?? body
   } catch {
     // A proxy on the way answers with a page.
-    return {}
+    return undefined
   }
 }

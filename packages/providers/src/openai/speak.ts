@@ -8,6 +8,7 @@ import { expectSound } from '../adapter/expect-sound.ts'
 import { incomplete } from '../adapter/incomplete.ts'
 import { readBody } from '../adapter/read-body.ts'
 import { serverSentEvents } from '../adapter/server-sent-events.ts'
+import { soundless } from '../adapter/soundless.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import { telephoneSound } from '../adapter/telephone-sound.ts'
 import type { OpenaiConnection } from './openai-client.ts'
@@ -81,14 +82,15 @@ export async function* streamSpeech(
         // Not awaited, because a hanging stream would never return.
         events.return().catch(() => {})
       }
-      if (!done || !isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+      if (!done) throw incomplete(connection.name, 'the speech', { usage, requestId })
+      if (!isAnswering) throw soundless(connection.name, { text: request.text, parameter: 'input', usage, requestId })
       usage = speechUsage(request.text, 'derived', done.usage)
     } else {
       for await (const audio of bytes) {
         isAnswering = true
         yield { type: 'audio', audio: heard ? heard(audio) : audio }
       }
-      if (!isAnswering) throw incomplete(connection.name, 'the speech', { usage, requestId })
+      if (!isAnswering) throw soundless(connection.name, { text: request.text, parameter: 'input', usage, requestId })
       usage = speechUsage(request.text, 'derived')
     }
   } catch (thrown) {
