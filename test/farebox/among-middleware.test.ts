@@ -3,10 +3,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { credits } from '@farebox/core'
+import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import type { Farebox, Workflow } from 'farebox'
 import { fareboxErrors, farebox as mountExpress, fareboxRoutes as routesInExpress } from 'farebox/express'
 import { type FareboxState, farebox as mountKoa, fareboxRoutes as routesInKoa } from 'farebox/koa'
+import { Hono } from 'hono'
 import Koa from 'koa'
 import { describe, expect, it } from 'vitest'
 import { apiClient } from './api-client.ts'
@@ -280,6 +282,34 @@ describe.each(routes)('the routes in $name', ({ serve }) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.write(asked)
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
+  })
+})
+
+describe('a request whose body a middleware of Hono has read', () => {
+  const form = new FormData()
+  form.set('audio', new Blob(['sound']), 'question.wav')
+  const agent = JSON.stringify({ business_logic_adapter: 'languagelearning' })
+  const json = { 'content-type': 'application/json' }
+
+  it.each([
+    ['JSON', '/api/v1/agent/create', json, () => agent],
+    ['JSON in chunks', '/api/v1/agent/create', json, () => new Blob([agent]).stream()],
+    ['a form', '/api/v1/agent/any/voice', {}, () => form],
+  ])('is told to the host, and not held against its client: %s', async (_, path, type, body) => {
+    const box = await openBox()
+    const { key } = await openAccount(box)
+    const told: unknown[] = []
+    const routes = box.routes({ onError: (error) => told.push(error) })
+    const app = new Hono()
+      .use((context, next) => context.req.raw.arrayBuffer().then(next))
+      .all('*', (context) => routes(context.req.raw))
+    const { url } = await listen(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+    const headers = { ...type, authorization: `Bearer ${key}` }
+    const answer = await fetch(`${url}${path}`, { method: 'POST', headers, body: body(), duplex: 'half' } as RequestInit)
+    expect(answer.status).toBe(500)
+    expect(told).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/^a middleware before Farebox has read the body/) }),
+    ])
   })
 })
 

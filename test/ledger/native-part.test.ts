@@ -10,10 +10,12 @@ import { databaseFolder } from '../support/database-folder.ts'
 
 const builtForAnother = `process.dlopen = () => { throw Object.assign(new Error('compiled against a different Node.js version'), { code: 'ERR_DLOPEN_FAILED' }) }`
 const neverBuilt = `process.dlopen = () => { throw new Error('Could not locate the bindings file. Tried: /srv/better_sqlite3.node') }`
+const bundled = `process.dlopen = () => { throw new ReferenceError('__dirname is not defined') }`
 
 it.each([
   ['was built for another Node', builtForAnother],
   ['was never built, as where install scripts are not allowed', neverBuilt],
+  ['is out of reach, as where it was bundled', bundled],
 ])('a better-sqlite3 whose native part %s is no passing failure', async (_, failing) => {
   const program = `
     const ledger = new Ledger(sqlite({ filename: process.argv[1] }))

@@ -3,6 +3,7 @@ import { credits } from '@farebox/core'
 import { Ledger, seriesGroups } from '@farebox/ledger'
 import { type PostgresOptions, postgres } from '@farebox/ledger/postgres'
 import pg from 'pg'
+import oldestPg from 'pg816'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
@@ -51,6 +52,33 @@ describe('a database as somebody else has set it up', () => {
     await ledger.migrate()
     await Promise.all([ledger.close(), ledger.close()])
     await expect(ledger.balance('a')).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+  })
+
+  test.each([
+    ['with a time limit of its own, as the ledger opens them', { query_timeout: 30_000 }],
+    ['without one', {}],
+  ])('is served through the oldest pg that the ledger takes, %s', async (_, limits) => {
+    const pool = new oldestPg.Pool({ connectionString: database.url, max: 2, ...limits })
+    const ledger = new Ledger(postgres({ pool }))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'a', name: 'Zoë' })
+    await ledger.grant({ accountId: 'a', amount: credits(100) })
+    expect(await ledger.charge({ accountId: 'a', ...work })).toMatchObject({ status: 'charged', balance: credits(98) })
+    await ledger.close()
+    await pool.end()
+  })
+
+  test('that answers too late fails a change through the oldest pg, and not the process', async () => {
+    const pool = new oldestPg.Pool({ connectionString: database.url, max: 2, query_timeout: 200 })
+    const ledger = new Ledger(postgres({ pool }))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'a', name: 'Zoë' })
+    await admin.query("BEGIN; SELECT 1 FROM farebox_accounts WHERE account_id = 'a' FOR UPDATE")
+    await expect(ledger.grant({ accountId: 'a', amount: credits(100) })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    await admin.query('ROLLBACK')
+    expect(await ledger.grant({ accountId: 'a', amount: credits(100) })).toMatchObject({ status: 'granted' })
+    await ledger.close()
+    await pool.end()
   })
 
   test.each(['repeatable read', 'serializable'])('whose transactions are %s by default', async (isolation) => {

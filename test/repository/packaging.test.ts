@@ -231,6 +231,49 @@ describe('a project that installs the tarballs', () => {
     }
   })
 
+  it('answers in an ES module that ncc bundled, which puts a require in the place of a package that is not installed', async () => {
+    await writeFile(
+      join(project, 'chats-ncc.js'),
+      `import { sqlite } from '@farebox/ledger/sqlite'
+      import { anthropic } from '@farebox/providers/anthropic'
+      import { simulated } from '@farebox/providers/simulated'
+      import { createFarebox, credits, presets } from 'farebox'
+      const providers = [anthropic({ apiKey: 'x' }), simulated()]
+      const configuration = presets.balanced({ primaryAiModel: 'claude-3-haiku', fallbackAiModel: 'gpt-4o-mini' })
+      const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers, configuration })
+      await box.migrate()
+      const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+      await box.ledger.grant({ accountId, amount: credits(10) })
+      const workflow = box.workflow({ accountId, name: 'x' })
+      await workflow.chat({ messages: [{ role: 'user', content: 'Hi' }] })
+      console.log((await workflow.close()).attempts.map(({ provider, error }) => [provider, error].join(' ')).join())
+      await box.close()`,
+    )
+    const outDir = join(project, 'chats-ncc')
+    const asNcc: NonNullable<Parameters<typeof bundle>[0]['esbuildPlugins']>[number] = {
+      name: 'absent packages, as ncc writes them',
+      setup(build) {
+        build.onResolve({ filter: /^(gpt-tokenizer|@anthropic-ai)\// }, ({ path }) => ({ path, namespace: 'absent' }))
+        build.onLoad({ filter: /^/, namespace: 'absent' }, ({ path }) => ({
+          contents: `module.exports = eval("require")(${JSON.stringify(path)})`,
+        }))
+      },
+    }
+    await bundle({
+      config: false,
+      entry: [join(project, 'chats-ncc.js')],
+      outDir,
+      format: 'esm',
+      platform: 'node',
+      noExternal: [/^@?farebox/, /^@anthropic-ai/, /^gpt-tokenizer/],
+      external: ['better-sqlite3', 'rate-limiter-flexible'],
+      esbuildPlugins: [asNcc],
+      silent: true,
+    })
+    const { stdout } = await run(process.execPath, ['chats-ncc.js'], outDir)
+    expect(stdout).toBe('claude-3-haiku unsupported,claude-3-haiku \n')
+  })
+
   it('serves the dashboard in a program that was bundled as CommonJS, and says what a bundle cannot do', async () => {
     const pagesFolder = join(project, 'node_modules/@farebox/dashboard/dist/pages')
     await writeFile(

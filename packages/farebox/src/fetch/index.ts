@@ -3,8 +3,8 @@ import { isApiPath } from '../http/api-path.ts'
 import type { RoutesOptions } from '../http/routes.ts'
 
 /**
- * The HTTP API for servers that speak `Request` and `Response`: Hono, Fastify, Deno, workers. Resolves to `undefined` for paths
- * outside the API, so that the host can serve them itself.
+ * The HTTP API for servers that speak `Request` and `Response`: Hono, Deno, workers. Resolves to `undefined` for paths outside the
+ * API, so that the host can serve them itself. Mount it before middleware that reads bodies.
  *
  * @example
  * const farebox = fareboxFetch(box)

@@ -14,6 +14,9 @@ import { whenBodyEnds } from './when-body-ends.ts'
 import { withinTime } from './within-time.ts'
 
 const IDEMPOTENCY_KEY_MAX = 180
+/** Said to the host, who must fix it. Without it, a form would look malformed, which its caller cannot help. */
+const READ_BEFORE =
+  'a middleware before Farebox has read the body: mount Farebox before it, or hand Farebox a clone of the request'
 
 /** What it takes to answer a request, in addition to its route. */
 export interface AnswerParts {
@@ -72,6 +75,7 @@ async function handle(
   }: AnswerParts & { query: Record<string, string>; caller: Caller; late: AbortController; leave: () => void },
 ): Promise<Response> {
   const request = context.req.raw
+  if ((route.body || route.form) && request.bodyUsed) throw new Error(READ_BEFORE)
   const call: Omit<AccountCall<unknown, unknown>, keyof Caller> = {
     box,
     request,

@@ -22,8 +22,8 @@ export function limitBody(
       if (body && Number(length) <= DRAIN_BYTES_MAX) await drainBody(body.getReader())
       return answer(tooLarge(maxSize), context, startedMs)
     }
-    const { url, headers, body, signal } = context.req.raw
-    if (method === 'GET' || method === 'HEAD' || !body) return next()
+    const { url, headers, body, bodyUsed, signal } = context.req.raw
+    if (method === 'GET' || method === 'HEAD' || !body || bodyUsed) return next()
     // Field by field: what Node's adapter passes on only looks like a `Request`, so it cannot be copied as one.
     const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body: limited(body, maxSize), duplex: 'half' }
     context.req.raw = new Request(url, init)

@@ -34,8 +34,8 @@ export function exchange(
 
 /** One exchange, as an object with the methods that `pg` calls on a query. */
 class Exchange {
-  /** Set by `pg` when the query has a timeout, to learn that it is over. */
-  callback: (() => void) | undefined
+  /** Replaced by `pg` when the query has a timeout, to learn that it is over. Its versions before 8.19 call the replaced one too. */
+  callback: () => void = () => {}
   /** Read by `pg` as this query's own timeout, in milliseconds. */
   query_timeout: number | undefined
   readonly statements: readonly Statement[]
@@ -85,12 +85,12 @@ class Exchange {
   }
 
   handleReadyForQuery(): void {
-    this.callback?.()
+    this.callback()
     this.#resolve(this.#replies)
   }
 
   handleError(error: unknown): void {
-    this.callback?.()
+    this.callback()
     this.#reject(error)
   }
 }

@@ -26,20 +26,26 @@ export async function loadBetterSqlite(): Promise<BetterSqlite> {
   } catch (error) {
     throw (
       withoutNativePart(error) ??
-      new InvalidOptionError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger', { cause: error })
+      new InvalidOptionError('better-sqlite3 cannot be loaded: install it beside @farebox/ledger, and leave it out of a bundle', {
+        cause: error,
+      })
     )
   }
 }
 
 /**
  * The error to throw if better-sqlite3 is installed and its native part is missing or was built for another Node, which trying
- * again does not change. It loads that part when it first opens a file. Its message tells no paths, which the cause has.
+ * again does not change. It loads that part when it first opens a file. Its message tells no paths, which the cause has. Where it
+ * was bundled, it does not find that part, or not even its own folder.
  */
 export function withoutNativePart(error: unknown): InvalidOptionError | undefined {
   const isMissing = /better_sqlite3\.node|^Could not locate the bindings file/.test(messageOf(error))
-  const isNative = codeOf(error) === 'ERR_DLOPEN_FAILED' || (isMissing && !codeOf(error).startsWith('SQLITE_'))
+  const isNative =
+    codeOf(error) === 'ERR_DLOPEN_FAILED' ||
+    error instanceof ReferenceError ||
+    (isMissing && !codeOf(error).startsWith('SQLITE_'))
   if (!isNative) return undefined
   const { platform, arch, version } = process
-  const message = `better-sqlite3 was not built for Node ${version} on ${platform}-${arch}: install it with this Node, and allow its install script`
+  const message = `better-sqlite3 was not built for Node ${version} on ${platform}-${arch}: install it with this Node, allow its install script, and leave it out of a bundle`
   return new InvalidOptionError(message, { cause: error })
 }

@@ -134,10 +134,11 @@ async function importEncoding(encoding: TokenEncoding): Promise<Encoding | undef
 
 /**
  * Whether a module is missing. Programs bundled as CommonJS use `require`, which has an error code of its own. Vite bundles a module
- * that throws an error without a code.
+ * that throws an error without a code, and ncc a `require`, which its ES modules lack.
  */
 function isNotInstalled(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, message } = error as { code?: unknown; message?: unknown }
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || String(message).startsWith('Could not resolve "')
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return true
+  return /^Could not resolve "|^require is not defined/.test(String(message))
 }

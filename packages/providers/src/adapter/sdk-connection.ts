@@ -84,9 +84,10 @@ export function availabilityOf(given: {
   return given.client !== undefined || isComplete ? { status: 'ready' } : { status: 'disabled', reason: given.reason }
 }
 
-/** Vite puts a module in the place of a missing one. It throws an error without a code. */
+/** Vite puts a module in the place of a missing one that throws an error without a code, and ncc a `require`, which its ES modules lack. */
 function isMissingModule(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, message } = error as { code?: unknown; message?: unknown }
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || String(message).startsWith('Could not resolve "')
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return true
+  return /^Could not resolve "|^require is not defined/.test(String(message))
 }

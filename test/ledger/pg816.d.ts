@@ -1,0 +1,3 @@
+declare module 'pg816' {
+  export { default } from 'pg'
+}
