@@ -18,8 +18,7 @@ import { twilioStatus } from './twilio-status.ts'
 /** How long pending requests may still run after a signal. */
 const DRAIN_MS = 30_000
 const SWEEP_MS = 30_000
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+const DAY_MS = 86_400_000
 const DASHBOARD = '/dashboard'
 /** URLs outside the API. */
 const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|[?]|$)/
@@ -95,7 +94,7 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
-/** Deletes kept answers that are older than so many days, now and every hour. */
+/** Deletes kept answers that are older than so many days, now and daily: each time, it reads all that are old. */
 function startForgetting(box: Farebox, days: number): NodeJS.Timeout | undefined {
   if (days === 0) return undefined
   const olderThanMs = Math.round(days * DAY_MS)
@@ -105,7 +104,7 @@ function startForgetting(box: Farebox, days: number): NodeJS.Timeout | undefined
       if (!(error instanceof LedgerClosedError)) console.error('forget answers:', error)
     })
   void forget()
-  return setInterval(forget, HOUR_MS)
+  return setInterval(forget, Math.min(DAY_MS, olderThanMs))
 }
 
 function openFarebox(environment: Environment, { adapters, prices }: Providers & { prices: PriceBook }, folder: string): Farebox {

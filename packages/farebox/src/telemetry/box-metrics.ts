@@ -38,7 +38,11 @@ export class BoxMetrics implements CallObserver {
     labels: ['adapter', 'service', 'provider'],
   })
   readonly #credits = new Counter(
-    { name: 'farebox_credits_charged_total', help: 'Credits charged by this process.', labels: ['service'] },
+    {
+      name: 'farebox_credits_charged_total',
+      help: 'Credits charged by this process, without what reconciliation charges or corrects later.',
+      labels: ['service'],
+    },
     (total) => formatCredits(microCredits(total)),
   )
   readonly #holds = new Counter({
