@@ -273,6 +273,15 @@ describe('what recorded work would have cost', () => {
     expect(simulation).toMatchObject({ creditsThen: spent, difference: 0n })
   })
 
+  it('recommends for no usage that its input did not mean: a misspelt filter is refused', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    await expect(box.recommendations({ accountId, name: 'support' } as never)).rejects.toThrow(
+      /^name is no field of recommendations\(\); known are accountId, .*workflowName/,
+    )
+    expect((await box.recommendations({ accountId, workflowName: undefined })).recommendations).toEqual([])
+  })
+
   it('is told only of changes that there are: a field that is misspelt, or in wire form, is none', async () => {
     const box = await openBox()
     const simulate = (input: object) => box.simulate({ ...EVER, ...input })

@@ -396,6 +396,8 @@ export class Farebox {
    * Recommends changes that would save credits, by what recorded calls would have cost under other configurations. It replays
    * them from the recorded decisions and usage, and calls no provider. It considers the newest 2,000 calls, unless `callsMax`
    * says otherwise.
+   *
+   * @throws {InvalidInputError} a field of the input is unknown, such as `name` for `workflowName`
    */
   async recommendations(input: RecommendInput): Promise<RecommendationReport> {
     return recommendationReport(await findSavings(this.#replayParts(), input))

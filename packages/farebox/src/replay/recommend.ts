@@ -1,4 +1,4 @@
-import type { BreakdownFilter, Ledger } from '@farebox/ledger'
+import { type BreakdownFilter, checkFieldNames, type FieldNames, type Ledger } from '@farebox/ledger'
 import { ChangeSums, type MovedUnits } from './change-sums.ts'
 import { type ConfigurationChange, changesFor, wholeChanges } from './configuration-changes.ts'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
@@ -43,6 +43,19 @@ export interface Savings {
   savings: Saving[]
 }
 
+const known: FieldNames<RecommendInput> = {
+  accountId: true,
+  from: true,
+  to: true,
+  apiKeyId: true,
+  userId: true,
+  workflowName: true,
+  service: true,
+  provider: true,
+  callsMax: true,
+  onProgress: true,
+  signal: true,
+}
 const CALLS_MAX = 2_000
 const MONTH_MS = 30 * 86_400_000
 
@@ -52,8 +65,11 @@ type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
 /**
  * Replays recorded calls under each change of configuration that may make them cheaper, at the prices of their time. Leaves out
  * changes that save nothing, that would save nothing at today's prices, or that would leave a call without a provider.
+ *
+ * @throws {InvalidInputError} a field of the input is unknown
  */
 export async function findSavings(parts: SimulateParts & { ledger: Ledger }, input: RecommendInput): Promise<Savings> {
+  checkFieldNames(input, known, 'recommendations()')
   const { accountId, workflowName, apiKeyId, userId, service, provider, callsMax = CALLS_MAX, onProgress, signal } = input
   const to = input.to ?? parts.now
   const from = input.from ?? Math.max(0, to - MONTH_MS)
