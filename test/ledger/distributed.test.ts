@@ -41,13 +41,18 @@ class RecordingClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: it is called in all the ways of `pg`
   override query(query: any, ...rest: any[]): any {
-    for (const { text, values = [] } of query.statements ?? [query]) {
+    // Once the ledger has added the last of the statements that it sends together.
+    queueMicrotask(() => this.#note(query.statements ?? [query]))
+    return super.query(query, ...rest)
+  }
+
+  #note(statements: readonly { text: string; values?: readonly unknown[] }[]): void {
+    for (const { text, values = [] } of statements) {
       if (text.startsWith('BEGIN')) this.#transaction = ++transactions
       if (/pg_advisory_xact_lock|farebox_migrations/.test(text)) this.#isMigrating = true
       if (!this.#isMigrating && text.includes('farebox_')) sent.push({ text, values, transaction: this.#transaction })
       if (text === 'COMMIT' || text === 'ROLLBACK') [this.#transaction, this.#isMigrating] = [0, false]
     }
-    return super.query(query, ...rest)
   }
 }
 
@@ -108,8 +113,8 @@ describe('what a distributed ledger said to Postgres meanwhile', () => {
 
 /** The accounts that a statement names: as its first value, or in the array of them. */
 function accountsIn(text: string, values: readonly unknown[]): string[] {
-  const first = String(values[0])
-  return text.startsWith('INSERT') ? (JSON.parse(`[${first.slice(1, -1)}]`) as string[]) : [first]
+  const [first] = values
+  return text.startsWith('INSERT') ? (first as { elements: string[] }).elements : [String(first)]
 }
 
 test.each([

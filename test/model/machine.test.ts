@@ -1,17 +1,22 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
+import { LedgerState, type NewRows } from '../../packages/ledger/src/machine/state.ts'
 import { type AccountRows, verifiedTables, verifyAccount } from '../../packages/ledger/src/verify.ts'
 import { MemoryStorage } from '../simulator/memory-storage.ts'
 import { expectSameHistory, histories } from './history.ts'
 import { expectSameAccounts } from './same-accounts.ts'
 
-test('the state machine does what the reference does, step for step', async () => {
+test.each([
+  ['at its end', undefined],
+  ['as it goes on', 1],
+])('the state machine does what the reference does, step for step, and writes %s', async (_, writeEvery) => {
   await fc.assert(
     fc.asyncProperty(histories, async (seeds) => {
       const storage = new MemoryStorage()
       const reference = await expectSameHistory('world', seeds, (operations, now) => {
-        const batch = runBatch(operations)
+        const writeEarly = (rows: NewRows) => storage.write({ ...new LedgerState().changes(), ...rows })
+        const batch = runBatch(operations, writeEvery === undefined ? {} : { writeEarly, writeEvery })
         let step = batch.next()
         while (!step.done) step = batch.next({ now, rows: step.value.map((request) => storage.load(request)) })
         storage.write(step.value.changes)

@@ -25,12 +25,21 @@ import { closeWorkflow, openWorkflow } from './workflows.ts'
  * Applies operations to the loaded rows, in order, each as one atomic step. All rules about money live in this function and
  * below. It uses no I/O, clock or randomness, so both databases give the same results and every case can be simulated.
  *
- * @param now  the store's time in epoch milliseconds; an account that has seen a later time keeps that one
- * @returns    one outcome per operation; the changed rows are in `state.changes()`
+ * @param now         the store's time in epoch milliseconds; an account that has seen a later time keeps that one
+ * @param afterEach   called after each operation but the last, with the number of those applied
+ * @returns           one outcome per operation; the changed rows are in `state.changes()`
  */
-export function apply(state: LedgerState, operations: readonly Operation[], now: number): Outcome[] {
+export function apply(
+  state: LedgerState,
+  operations: readonly Operation[],
+  now: number,
+  afterEach?: (applied: number) => void,
+): Outcome[] {
   state.storeTime = now
-  return operations.map((operation) => applyOne(state, operation, now))
+  return operations.map((operation, index) => {
+    if (index > 0) afterEach?.(index)
+    return applyOne(state, operation, now)
+  })
 }
 
 function applyOne(state: LedgerState, operation: Operation, now: number): Outcome {

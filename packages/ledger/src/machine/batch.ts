@@ -2,7 +2,7 @@ import { LedgerInternalError } from '../errors.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { apply } from './apply.ts'
 import { missingRows } from './needs.ts'
-import { type Changes, LedgerState, type LoadRequest } from './state.ts'
+import { type Changes, LedgerState, type LoadRequest, type NewRows } from './state.ts'
 
 /** A driver's answer to a list of load requests: the rows of each, and the store's time. */
 export interface LoadReply {
@@ -15,12 +15,25 @@ export interface BatchResult {
   changes: Changes
 }
 
+export interface BatchOptions {
+  /**
+   * Receives rows that the driver may write already, while further operations are applied. A hold among them may change once
+   * more, and then is among the changes too.
+   */
+  writeEarly?: (rows: NewRows) => void
+  /** After how many operations. @defaultValue 32, whose rows are worth statements of their own */
+  writeEvery?: number
+}
+
 /**
  * Runs one batch as a conversation with a driver: it yields load requests, is sent their rows, and returns what to write. The
  * driver runs it inside one transaction. The first request is for the accounts, which the driver locks in the given order before
  * it loads anything else.
  */
-export function* runBatch(operations: readonly Operation[]): Generator<LoadRequest[], BatchResult, LoadReply> {
+export function* runBatch(
+  operations: readonly Operation[],
+  { writeEarly, writeEvery = 32 }: BatchOptions = {},
+): Generator<LoadRequest[], BatchResult, LoadReply> {
   const state = new LedgerState()
   const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
   // Requests what is needed whatever the accounts say, which saves the driver a round trip while they are locked.
@@ -34,7 +47,10 @@ export function* runBatch(operations: readonly Operation[]): Generator<LoadReque
     requests = missingRows(state, operations, now)
   }
   try {
-    return { outcomes: apply(state, operations, now), changes: state.changes() }
+    const outcomes = apply(state, operations, now, (applied) => {
+      if (applied % writeEvery === 0) writeEarly?.(state.takeNewRows())
+    })
+    return { outcomes, changes: state.changes() }
   } catch (error) {
     throw new LedgerInternalError('the ledger could not apply a change, and changed nothing', error)
   }

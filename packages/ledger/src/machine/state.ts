@@ -29,6 +29,12 @@ export interface LoadRequest {
 /** Rows to write, by table. Their order within a table does not matter. */
 export type Changes = { [Name in TableName]: Rows[Name][] }
 
+/** The tables to which nearly every operation adds a row, of which few change again in the same batch. */
+const growing = ['holds', 'usage_records', 'journal'] as const satisfies readonly TableName[]
+
+/** Rows that a batch has added so far. */
+export type NewRows = Pick<Changes, (typeof growing)[number]>
+
 /**
  * The part of the ledger that one batch of operations touches: the loaded rows, as the operations change them, and which of them
  * changed. It does no I/O: `missingRows` says what it lacks, and the driver loads that.
@@ -42,6 +48,8 @@ export class LedgerState {
   /** By table, by account (or whatever a primary key begins with), and by the rest of the primary key. */
   readonly #rows = new Map<TableName, Map<string, Map<string, object>>>()
   readonly #changed = new Map<TableName, Set<object>>()
+  /** The rows added since they were last taken, of the tables that grow. */
+  readonly #newRows = new Map<TableName, object[]>(growing.map((name) => [name, []]))
   readonly #grants = new Map<string, GrantRow[]>()
   readonly #budgets = new Map<string, BudgetRow[]>()
 
@@ -145,6 +153,7 @@ export class LedgerState {
   /** Adds a new row and marks it to be written. */
   insert<Name extends TableName>(table: Name, row: Rows[Name]): void {
     this.touch(table, row)
+    this.#newRows.get(table)?.push(row)
     // Entries are looked up only by idempotency key.
     if (table === 'journal') {
       this.#remember(row as EntryRow)
@@ -173,6 +182,16 @@ export class LedgerState {
     const open = this.grants(grant.accountId)
     const at = open.indexOf(grant)
     if (at >= 0) open.splice(at, 1)
+  }
+
+  /** Returns the rows added since it was last called, for the caller to write. They count as unchanged from then on. */
+  takeNewRows(): NewRows {
+    const taken = Object.fromEntries(this.#newRows) as object
+    for (const [name, rows] of this.#newRows) {
+      for (const row of rows) this.#changed.get(name)?.delete(row)
+      this.#newRows.set(name, [])
+    }
+    return taken as NewRows
   }
 
   changes(): Changes {

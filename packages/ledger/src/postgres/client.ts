@@ -1,9 +1,10 @@
-import { type ExchangeConnection, exchange } from './exchange.ts'
+import { arrayLiteral, type Parameter } from './codec.ts'
+import { Exchange, type ExchangeConnection } from './exchange.ts'
 
-/** One statement as `pg` takes it. Values are text, whatever the type of their columns. */
+/** One statement of the ledger. */
 export interface Statement {
   text: string
-  values?: (string | null)[]
+  values?: readonly Parameter[]
   rowMode?: 'array'
   /** How long `pg` waits for the answer, in milliseconds. @defaultValue the client's own */
   query_timeout?: number
@@ -62,26 +63,57 @@ interface PgClient extends PostgresClient {
   processID?: number | null
 }
 
-/**
- * Sends statements in order and returns their rows. With `pg`'s own client this is one round trip. The first error rejects, and
- * the statements after it do not run.
- */
-export async function sendAll(
+/** Statements that are sent in several parts, and answered together. */
+export interface Sending {
+  /** Sends statements without waiting for their answers. */
+  send(statements: readonly Statement[]): void
+  /**
+   * Sends the last statements, and returns the rows of all of them in order. The first error rejects, and the statements after it
+   * do not run.
+   *
+   * @throws {LedgerInternalError} a value cannot be sent. Nothing of these statements was, and what was sent before must be abandoned
+   */
+  end(statements: readonly Statement[]): Promise<readonly unknown[][][]>
+  /** Sends nothing more. What was sent may have run. */
+  abandon(): void
+}
+
+/** Begins to send statements. With `pg`'s own client, all together are one round trip. */
+export function openSending(client: PgClient, options: SendOptions): Sending {
+  return isOfPg(client) ? new Exchange(client, options) : oneByOne(client, options)
+}
+
+/** Sends statements in order and returns their rows. With `pg`'s own client this is one round trip. */
+export function sendAll(
   client: PgClient,
   statements: readonly Statement[],
-  { prepares, timeoutMs }: SendOptions,
+  options: SendOptions,
 ): Promise<readonly unknown[][][]> {
-  if (isOfPg(client)) return exchange(client, statements, { prepares, timeoutMs })
+  return openSending(client, options).end(statements)
+}
+
+/** For any other client: waits for each answer before it sends the next statement. */
+function oneByOne(client: PostgresClient, { timeoutMs }: SendOptions): Sending {
   const limit = timeoutMs === undefined ? undefined : { query_timeout: timeoutMs }
-  const replies: unknown[][][] = []
-  for (const statement of statements) replies.push(await ask(client, limit ? { ...statement, ...limit } : statement))
-  return replies
+  const waiting: Statement[] = []
+  return {
+    send: (statements) => void waiting.push(...statements),
+    async end(statements) {
+      const replies: unknown[][][] = []
+      for (const { values, ...statement } of [...waiting, ...statements]) {
+        const literals = values?.map((value) => (typeof value === 'string' ? value : arrayLiteral(value)))
+        replies.push(await ask(client, { ...statement, ...limit, ...(literals && { values: literals }) }))
+      }
+      return replies
+    },
+    abandon: () => undefined,
+  }
 }
 
 /** Whether the client speaks the protocol in JavaScript, one query at a time. `pg.native` and pipelining clients do not. */
 function isOfPg(client: PgClient): client is PgClient & { connection: ExchangeConnection } {
   const { connection, pipeline } = client
-  return !pipeline && typeof connection?.parse === 'function' && typeof connection.stream?.cork === 'function'
+  return !pipeline && typeof connection?.parse === 'function' && typeof connection.stream?.write === 'function'
 }
 
 const OWN_PROCESS: Statement = { text: 'SELECT pg_backend_pid()', rowMode: 'array' }

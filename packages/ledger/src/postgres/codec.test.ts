@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { tables } from '../tables.ts'
-import { encodeColumns, encodeTexts } from './codec.ts'
+import { arrayLiteral, columnArrays } from './codec.ts'
 
 test('each column becomes one array, in which repeated, absent and awkward values keep their places', () => {
   const names = ['a', 'a', null, null, 'a', 'say "x"', 'C:\\d', '{},NULL', 'NULL', '']
   const rows = names.map((name, index) => ({ accountId: 'x', name, posted: BigInt(index >> 1), isFrozen: index > 7 }))
-  const columns = encodeColumns(tables.accounts, rows)
+  const columns = columnArrays(tables.accounts, rows).map(arrayLiteral)
   const of = (name: string) => columns[tables.accounts.columns.findIndex((column) => column.name === name)]
   expect(of('account_id')).toBe(`{${names.map(() => '"x"').join(',')}}`)
   expect(of('name')).toBe(String.raw`{"a","a",NULL,NULL,"a","say \"x\"","C:\\d","{},NULL","NULL",""}`)
@@ -15,6 +15,6 @@ test('each column becomes one array, in which repeated, absent and awkward value
 })
 
 test('the values of a load are one array', () => {
-  expect(encodeTexts(['a', '"', undefined])).toBe(String.raw`{"a","\"",NULL}`)
-  expect(encodeTexts([])).toBe('{}')
+  expect(arrayLiteral({ type: 'text', elements: ['a', '"', undefined] })).toBe(String.raw`{"a","\"",NULL}`)
+  expect(arrayLiteral({ type: 'text', elements: [] })).toBe('{}')
 })

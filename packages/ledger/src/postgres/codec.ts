@@ -1,40 +1,51 @@
 import type { QueryColumn } from '../driver.ts'
 import { LedgerInternalError } from '../errors.ts'
 import { decodeJson, encodeJson } from '../sql.ts'
-import type { Column, Table } from '../tables.ts'
+import type { Column, ColumnType, Table } from '../tables.ts'
 
-/** The Postgres array type that carries one column of many rows. */
-export function arrayType(column: Column): string {
-  return { text: 'text[]', json: 'text[]', bigint: 'bigint[]', integer: 'bigint[]', boolean: 'boolean[]' }[column.type]
+/** The types of arrays that statements take. Numbers are all 64 bits, and JSON is text. */
+export type ArrayType = 'text' | 'bigint' | 'boolean'
+
+export type Element = string | number | bigint | boolean | null | undefined
+
+/** Values of one type, for one parameter of a statement. */
+export interface ArrayValue {
+  type: ArrayType
+  elements: readonly Element[]
 }
 
-/**
- * Encodes rows for Postgres: one array literal per column. `pg` would produce the same text, but spend more time on escaping it
- * than the state machine needs for the batch. Most columns repeat the value of the row before, so its text is reused.
- */
-export function encodeColumns(table: Table, rows: readonly object[]): string[] {
+/** The value of a parameter. */
+export type Parameter = string | ArrayValue
+
+const arrayTypes: Record<ColumnType, ArrayType> = {
+  text: 'text',
+  json: 'text',
+  bigint: 'bigint',
+  integer: 'bigint',
+  boolean: 'boolean',
+}
+
+/** The type of the array that carries one column of many rows. */
+export function arrayType({ type }: Column): ArrayType {
+  return arrayTypes[type]
+}
+
+/** Turns rows into one array for each column. */
+export function columnArrays(table: Table, rows: readonly object[]): ArrayValue[] {
   return table.columns.map((column) => {
     const { property, type } = column
-    let text = ''
-    let last: unknown
-    let element = 'NULL'
-    for (const row of rows) {
-      const given = (row as Record<string, unknown>)[property]
-      const value = type === 'json' ? encodeJson(column, given) : given
-      if (value !== last) {
-        last = value
-        if (value === null || value === undefined) element = 'NULL'
-        else element = type === 'text' || type === 'json' ? quoted(value as string) : String(value)
-      }
-      text += text === '' ? element : `,${element}`
-    }
-    return `{${text}}`
+    const given = rows.map((row) => (row as Record<string, Element>)[property])
+    return { type: arrayTypes[type], elements: type === 'json' ? given.map((value) => encodeJson(column, value)) : given }
   })
 }
 
-/** Encodes texts as one Postgres array literal. */
-export function encodeTexts(texts: readonly (string | undefined)[]): string {
-  return `{${texts.map((text) => (text === undefined ? 'NULL' : quoted(text))).join(',')}}`
+/** An array as a literal, for clients that send all values as text. */
+export function arrayLiteral({ type, elements }: ArrayValue): string {
+  const literals = elements.map((element) => {
+    if (element === null || element === undefined) return 'NULL'
+    return type === 'text' ? quoted(element as string) : String(element)
+  })
+  return `{${literals.join(',')}}`
 }
 
 /** Decodes a row as Postgres returns it: 64-bit integers are strings. */
@@ -70,7 +81,5 @@ function exact(name: string, value: unknown): bigint {
 }
 
 function quoted(text: string): string {
-  // Twice as fast as one pattern for both: the journal's texts are JSON, full of quotes and with hardly a backslash.
-  const escaped = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text
-  return `"${escaped.replaceAll('"', '\\"')}"`
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
 }

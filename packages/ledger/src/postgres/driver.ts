@@ -3,6 +3,7 @@ import { checkCount } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
 import { runBatch } from '../machine/batch.ts'
+import type { NewRows } from '../machine/state.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
@@ -10,6 +11,7 @@ import { forgotPrepared, isConflict, lacksTransaction, unavailable } from './cla
 import {
   ask,
   hasOwnProcess,
+  openSending,
   type PostgresClient,
   type PostgresPool,
   type SendOptions,
@@ -89,6 +91,17 @@ const READ_TIMEOUT_MS = 300_000
 /** Timeout of a rollback. The connection of one that fails is dropped either way. */
 const ROLLBACK_TIMEOUT_MS = 1_000
 
+/** The statements around those of a batch. */
+interface BatchStatements {
+  first: readonly Statement[]
+  last: readonly Statement[]
+  /**
+   * Whether new rows may be written before all operations were applied, while further ones are. Not in the transaction of a host,
+   * which could commit them after an operation that failed. @defaultValue false
+   */
+  mayWriteEarly?: boolean
+}
+
 /** Default size of the ledger's own pool. */
 const POOL_SIZE = 4
 
@@ -98,12 +111,12 @@ const ATTEMPTS_MAX = 5
 /**
  * Names the isolation level, since a role or database may default to a stricter one, which would reject what here waits its turn.
  */
-const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }
-const ROLLBACK: Statement = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_MS }
-const COMMIT: Statement = { text: 'COMMIT' }
+const BEGIN = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }
+const ROLLBACK = { text: 'ROLLBACK', query_timeout: ROLLBACK_TIMEOUT_MS }
+const COMMIT = { text: 'COMMIT' }
 /** Changes nothing, and fails outside a transaction, where the statements after it would commit one by one. */
 const IN_TRANSACTION: readonly Statement[] = [{ text: 'SAVEPOINT farebox' }, { text: 'RELEASE SAVEPOINT farebox' }]
-const NOW: Statement = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000.0)::bigint', rowMode: 'array' }
+const NOW = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000.0)::bigint', rowMode: 'array' } as const
 
 /**
  * Keeps a ledger in a Postgres database, through `pg`. It connects at the ledger's first call, not here. It needs no session
@@ -191,7 +204,13 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
         return await this.#withClient(async (client) => {
           const prepares = await this.#prepares(client)
           try {
-            return await this.#runBatch(client, operations, { first: [BEGIN], last: [COMMIT], prepares, timeoutMs })
+            return await this.#runBatch(client, operations, {
+              first: [BEGIN],
+              last: [COMMIT],
+              mayWriteEarly: true,
+              prepares,
+              timeoutMs,
+            })
           } catch (error) {
             // The server may be gone or have rolled back already. Only the first error matters.
             await client.query(ROLLBACK).catch(() => undefined)
@@ -278,36 +297,46 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /**
    * Runs the batch between `first` and `last`. Each list of loads is one round trip, the first of them together with `first`. All
-   * writes are another, together with `last`. So most batches take two round trips, and lock their accounts for one.
+   * writes are another, together with `last`. So most batches take two round trips, and lock their accounts for one. The server
+   * writes the first rows of a long batch while this process applies the rest of it.
    */
   async #runBatch(
     client: PostgresClient,
     operations: readonly Operation[],
-    { first, last, prepares, timeoutMs }: { first: readonly Statement[]; last: readonly Statement[] } & SendOptions,
+    { first, last, mayWriteEarly = false, ...options }: BatchStatements & SendOptions,
   ): Promise<Outcome[]> {
-    const send = (statements: readonly Statement[]) => sendAll(client, statements, { prepares, timeoutMs })
     const stored = new Set<object>()
-    const batch = runBatch(operations)
-    let step = batch.next()
-    let before = first
-    let now: number | undefined
-    while (!step.done) {
-      const asked = step.value.map((request) => this.#statements.load(request))
-      const asksTime = this.#options.clock === undefined && now === undefined
-      const replies = [...(await send([...before, ...asked.flat(), ...(asksTime ? [NOW] : [])]))].slice(before.length)
-      now ??= this.#options.clock ? this.#options.clock() : Number(replies.at(-1)?.[0]?.[0])
-      const rows = step.value.map(({ kind }, index) => {
-        const table = tables[loads[kind].table]
-        const found = replies.splice(0, asked[index]?.length).flat()
-        return found.map((values) => decodeRow(table, values))
-      })
-      for (const each of rows) for (const row of each) stored.add(row)
-      before = []
-      step = batch.next({ now, rows })
+    const writing = openSending(client, options)
+    const writeEarly = (rows: NewRows) => {
+      writing.send([...this.#statements.writes(rows, stored)])
+      for (const row of rows.holds) stored.add(row)
     }
-    const { outcomes, changes } = step.value
-    await send([...this.#statements.writes(changes, stored), ...last])
-    return outcomes
+    const batch = runBatch(operations, mayWriteEarly ? { writeEarly } : {})
+    try {
+      let step = batch.next()
+      let before = first
+      let now: number | undefined
+      while (!step.done) {
+        const asked = step.value.map((request) => this.#statements.load(request))
+        const asksTime = this.#options.clock === undefined && now === undefined
+        const sent = [...before, ...asked.flat(), ...(asksTime ? [NOW] : [])]
+        const replies = (await sendAll(client, sent, options)).slice(before.length)
+        now ??= this.#options.clock ? this.#options.clock() : Number(replies.at(-1)?.[0]?.[0])
+        const rows = step.value.map(({ kind }, index) => {
+          const table = tables[loads[kind].table]
+          const found = replies.splice(0, asked[index]?.length).flat()
+          return found.map((values) => decodeRow(table, values))
+        })
+        for (const each of rows) for (const row of each) stored.add(row)
+        before = []
+        step = batch.next({ now, rows })
+      }
+      await writing.end([...this.#statements.writes(step.value.changes, stored), ...last])
+      return step.value.outcomes
+    } catch (error) {
+      writing.abandon()
+      throw error
+    }
   }
 
   async #transaction<Result>(work: (client: PostgresClient) => Promise<Result>, begin = BEGIN.text): Promise<Result> {

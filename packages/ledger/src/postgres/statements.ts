@@ -4,7 +4,7 @@ import type { TableName } from '../rows.ts'
 import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, sqlSchema, writeStatement } from '../sql.ts'
 import { type Load, type LoadKind, loads, type Table, tables } from '../tables.ts'
 import type { Statement } from './client.ts'
-import { arrayType, encodeColumns, encodeTexts } from './codec.ts'
+import { type ArrayValue, arrayType, columnArrays } from './codec.ts'
 
 const tableNames = Object.keys(tables) as TableName[]
 
@@ -26,7 +26,7 @@ export class Statements {
       // In the select list, Postgres unnests the arrays row by row. In FROM, it would first copy each column.
       // By its full name: of one for anyarray and somebody's own for text[] on the search path, Postgres takes the latter.
       source: (columns) =>
-        `SELECT ${columns.map((column, index) => `pg_catalog.unnest($${index + 1}::${arrayType(column)})`).join(', ')}`,
+        `SELECT ${columns.map((column, index) => `pg_catalog.unnest($${index + 1}::${arrayType(column)}[])`).join(', ')}`,
     }
   }
 
@@ -34,7 +34,10 @@ export class Statements {
   load({ kind, keys }: LoadRequest): Statement[] {
     const { by }: Load = loads[kind]
     const text = this.#text(`load ${kind}`, () => this.#loadText(kind))
-    const column = (of: LoadRequest['keys'], index: number) => encodeTexts(of.map((key) => key[index]))
+    const column = (of: LoadRequest['keys'], index: number): ArrayValue => ({
+      type: 'text',
+      elements: of.map((key) => key[index]),
+    })
     if (!this.#isDistributed || by[0] !== 'account_id') {
       return [{ text, values: by.map((_, index) => column(keys, index)), rowMode: 'array' }]
     }
@@ -46,10 +49,10 @@ export class Statements {
   }
 
   /** @param stored  the rows read in this transaction; all others are new */
-  *writes(changes: Changes, stored: ReadonlySet<object>): Generator<Statement> {
+  *writes(changes: Partial<Changes>, stored: ReadonlySet<object>): Generator<Statement> {
     for (const name of tableNames) {
       const table = tables[name]
-      const rows: readonly object[] = changes[name]
+      const rows: readonly object[] = changes[name] ?? []
       if (table.mode !== 'upsert') {
         yield* this.#write(table, rows, `write ${name}`, writeStatement)
         continue
@@ -78,7 +81,7 @@ export class Statements {
 
   *#write(table: Table, rows: readonly object[], key: string, makeText: (table: Table, dialect: SqlDialect) => string) {
     if (rows.length === 0) return
-    yield { text: this.#text(key, () => makeText(table, this.#dialect)), values: encodeColumns(table, rows) }
+    yield { text: this.#text(key, () => makeText(table, this.#dialect)), values: columnArrays(table, rows) }
   }
 
   #loadText(kind: LoadKind): string {
