@@ -258,3 +258,41 @@ async function closedPort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return typeof address === 'object' && address !== null ? address.port : 1
 }
+
+it('live work and metered time that ended while the database was away are on the receipt once it is back', async () => {
+  const folder = databaseFolder('live')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = async (operations, transaction) => {
+    if (!isAway) return commit(operations, transaction)
+    throw new LedgerUnavailableError('the database is away')
+  }
+  const box = createFarebox({
+    store,
+    providers: [simulated()],
+    spool: { directory: join(folder, 'spool'), retryMs: 3_600_000 },
+    onError: () => {},
+  })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  const workflow = box.workflow({ accountId, name: 'away' })
+  const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
+  async function* audio() {
+    yield new Uint8Array(8_000 * 30)
+    isAway = true
+  }
+  const stream = await workflow.listen({ audio: audio(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+  const heard = await stream.settled
+  const called = await time.end(60)
+  expect([heard.creditsUsed > 0n, called.creditsUsed > 0n, await box.ledger.spooled()]).toEqual([true, true, 2])
+  isAway = false
+  const { total_credits_used } = await workflow.close()
+  expect(credits(total_credits_used)).toBe(heard.creditsUsed + called.creditsUsed)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(total_credits_used), held: 0n })
+})

@@ -238,7 +238,7 @@ export class LiveMeter {
   async #write(): Promise<void> {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const { input, charge } = next
-      const outcome = await settleInput(this.#parts.ledger, () => input).catch(
+      const outcome = await settleInput(this.#payer.envelope, () => input).catch(
         (error: unknown): Pick<ChargedOutcome, 'charged'> => {
           if (!(error instanceof UsageSpooledError)) throw error
           tellSpooled(this.#parts, this.#payer, this.#work)
