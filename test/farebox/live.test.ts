@@ -172,6 +172,23 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
 })
 
 describe('speech that is transcribed while it is heard', () => {
+  it('is begun for as long as its workflow or a budget allows, though that is less than a minute', async () => {
+    const { box, accountId } = await open(credits(1_000))
+    const talk = async (workflow: Workflow) => {
+      const stream = await workflow.listen({ audio: sound(600), format })
+      await texts(stream.events)
+      return stream.settled
+    }
+    const capped = box.workflow({ accountId, name: 'capped', maxCredits: credits(2) })
+    expect(await talk(capped)).toEqual({ creditsUsed: credits(2), endedBy: 'credits' })
+    await expect(talk(capped)).rejects.toMatchObject({ code: 'WORKFLOW_CEILING', available: 0n })
+    await box.ledger.setBudget({ accountId, period: 'day', limit: credits(3) })
+    const budgeted = box.workflow({ accountId, name: 'budgeted' })
+    expect(await talk(budgeted)).toEqual({ creditsUsed: credits(3), endedBy: 'credits' })
+    await expect(talk(budgeted)).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED', available: 0n })
+    for (const workflow of [capped, budgeted]) await workflow.close()
+  })
+
   it('is charged once where a part was written and nobody was told', async () => {
     const { box, workflow, usage } = await open(credits(1_000), { onError: () => undefined })
     const settle = box.ledger.settleHold.bind(box.ledger)

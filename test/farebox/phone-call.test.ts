@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type Credits,
   nanoUsd,
   type PhoneRequest,
   type PhoneResult,
@@ -94,7 +95,11 @@ describe('a phone call that is asked for longer than there are credits', () => {
   const minutes = { unit: 'minutes', amount: '20' } as const
   const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
 
-  async function ring(durationSecondsMax: number, entry: Partial<PriceBookDocument['versions'][number]['entries'][number]>) {
+  async function ring(
+    durationSecondsMax: number,
+    entry: Partial<PriceBookDocument['versions'][number]['entries'][number]>,
+    { maxCredits, budget }: { maxCredits?: Credits; budget?: Credits } = {},
+  ) {
     const entries = [{ service: 'phone', provider: 'twilio', rates: [minutes], ...entry }]
     const prices = new PriceBook({
       name: 'calls',
@@ -111,13 +116,21 @@ describe('a phone call that is asked for longer than there are credits', () => {
     }
     const box = await openBox({ providers: [phone], prices })
     const { accountId } = await openAccount(box, { balance: credits(50) })
+    if (budget !== undefined) await box.ledger.setBudget({ accountId, period: 'day', limit: budget })
     const holds = vi.spyOn(box.ledger, 'placeHold')
-    const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax })
+    const { creditsUsed } = await box.workflow({ accountId, name: 'taxi', maxCredits }).call({ ...asked, durationSecondsMax })
     return { dialled, creditsUsed, holds: holds.mock.calls.length }
   }
 
   it('is ended earlier, also where its length is no whole number of seconds', async () => {
     expect(await ring(200.5, {})).toMatchObject({ dialled: [150], creditsUsed: credits(50) })
+  })
+
+  it('is ended earlier where its workflow or a budget allows less than the balance', async () => {
+    expect(await ring(600, {}, { maxCredits: credits(30) })).toMatchObject({ dialled: [90], creditsUsed: credits(30) })
+    expect(await ring(600, {}, { budget: credits(20) })).toMatchObject({ dialled: [60], creditsUsed: credits(20) })
+    await expect(ring(600, {}, { maxCredits: credits(0) })).rejects.toMatchObject({ code: 'WORKFLOW_CEILING' })
+    await expect(ring(600, {}, { budget: credits(1) })).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' })
   })
 
   it('is ended earlier where there is a fee for it, and where minutes are billed whole', async () => {

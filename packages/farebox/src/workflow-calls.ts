@@ -194,7 +194,7 @@ export interface EmbedInput extends CallOptions {
 
 /** A phone call to place. */
 export interface PhoneInput extends Omit<PhoneRequest, 'durationSecondsMax'>, CallOptions {
-  /** The call ends at this length, or earlier if the account affords less. @defaultValue 600 */
+  /** The call ends at this length, or earlier if the account, a budget or the workflow allows less. @defaultValue 600 */
   durationSecondsMax?: number
   /** How long it will probably take. Comparisons of providers and estimates use this. @defaultValue `durationSecondsMax` */
   durationSecondsExpected?: number

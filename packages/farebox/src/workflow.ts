@@ -24,10 +24,11 @@ import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
-import { errorOfRefusal, InsufficientCreditsError, ServiceNotAllowedError } from './errors.ts'
+import { errorOfRefusal, ServiceNotAllowedError } from './errors.ts'
 import { type CallsEstimate, estimateCalls } from './estimate-calls.ts'
 import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer, planOnly } from './hold-route.ts'
+import { isUnaffordable } from './is-unaffordable.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
 import { checkCall, checkPlanned } from './known-calls.ts'
 import { converse } from './live/converse.ts'
@@ -376,8 +377,8 @@ export class Workflow {
   }
 
   /**
-   * Places a phone call, and resolves when it has ended. A call is never dialled twice. If the account cannot pay for all of
-   * `durationSecondsMax`, the provider is told to end the call earlier.
+   * Places a phone call, and resolves when it has ended. A call is never dialled twice. If the account, a budget or the workflow
+   * does not allow all of `durationSecondsMax`, the provider is told to end the call earlier.
    *
    * @throws {InvalidInputError} the input has no number, or nothing to say or do
    */
@@ -391,7 +392,7 @@ export class Workflow {
       try {
         return await this.#callFor({ ...input, durationSecondsMax: seconds })
       } catch (error) {
-        if (!(error instanceof InsufficientCreditsError)) throw error
+        if (!isUnaffordable(error)) throw error
         const { available } = error
         // Each try is shorter than the last, so the loop ends even if other work keeps spending the balance.
         const range = { least: CALL_SECONDS_MIN, most: Math.ceil(seconds) - 1 }

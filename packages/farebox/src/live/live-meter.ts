@@ -1,6 +1,5 @@
 import { type Credits, microCredits, type NanoUsd, nanoUsd, type Quantity, type Usage, type UsageQuantity } from '@farebox/core'
 import {
-  type ChargedOutcome,
   type ExtendHoldOutcome,
   keepAlive,
   type PlaceHoldOutcome,
@@ -90,6 +89,8 @@ export class LiveMeter {
   #rated = 0n
   #cost = 0n
   #charged = 0n
+  /** What of it waits in the spool: the hold must still cover that. */
+  #spooled = 0n
   #count = 0
   /** Whether `finish` was called: only the last part is still to be charged. */
   #isEnding = false
@@ -131,14 +132,15 @@ export class LiveMeter {
       const price = this.priceOf(more)
       const { limit, isPatient } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
-      const amount = microCredits(price > 0n ? price : 1n)
+      const next = price > 0n ? price : 1n
+      const amount = microCredits(next + (await this.#stillSpooled()))
       const { accountId } = this.#payer
       const extend = () => this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })
       const extended = await (isPatient ? patiently(extend) : extend())
       const outcome = isExpired(extended) && !this.#isEnding ? await this.#holdAnew(amount) : extended
       if (outcome.status === 'refused') return { status: 'spent', ...spentBy(outcome) }
-      const spendable = this.withinLimit(microCredits(amount + outcome.affordable))
-      return { status: 'held', affordable: microCredits(spendable > amount ? spendable - amount : 0n) }
+      const spendable = this.withinLimit(microCredits(next + outcome.affordable))
+      return { status: 'held', affordable: microCredits(spendable > next ? spendable - next : 0n) }
     })
   }
 
@@ -238,16 +240,25 @@ export class LiveMeter {
   async #write(): Promise<void> {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const { input, charge } = next
-      const outcome = await settleInput(this.#parts.ledger, () => input).catch(
-        (error: unknown): Pick<ChargedOutcome, 'charged'> => {
-          if (!(error instanceof UsageSpooledError)) throw error
-          tellSpooled(this.#parts, this.#payer, this.#work)
-          return { charged: microCredits(charge > this.#charged ? charge - this.#charged : 0n) }
-        },
-      )
-      this.#charged += outcome.charged
+      const outcome = await settleInput(this.#payer.envelope, () => input).catch((error: unknown) => {
+        if (!(error instanceof UsageSpooledError)) throw error
+        tellSpooled(this.#parts, this.#payer, this.#work)
+        return undefined
+      })
+      const charged = outcome?.charged ?? (charge > this.#charged ? charge - this.#charged : 0n)
+      this.#charged += charged
+      // Parts are written in order: where this one was, those before it are.
+      this.#spooled = outcome ? 0n : this.#spooled + charged
       this.#waiting.shift()
     }
+  }
+
+  /** What has been charged and still waits in the spool. */
+  async #stillSpooled(): Promise<bigint> {
+    if (this.#spooled === 0n) return 0n
+    const sent = await this.#parts.ledger.sendSpooled().catch(() => undefined)
+    if (sent?.waiting === 0) this.#spooled = 0n
+    return this.#spooled
   }
 
   /**

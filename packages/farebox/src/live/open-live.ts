@@ -10,9 +10,10 @@ import {
   type StreamEvent,
 } from '@farebox/router'
 import type { CallRunner, RunnerParts } from '../call-runner.ts'
-import { InsufficientCreditsError, RequestLimitError } from '../errors.ts'
+import { RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
+import { isUnaffordable } from '../is-unaffordable.ts'
 import { answerDetails, settleCall, settleLost, shortEnough } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream, SpendingBlock } from '../workflow-calls.ts'
@@ -181,7 +182,7 @@ async function holdOneOf(
     return await runner.hold(request, options, {})
   } catch (error) {
     const [next, ...rest] = smaller
-    if (!next || !(error instanceof InsufficientCreditsError || error instanceof RequestLimitError)) throw error
+    if (!next || !(isUnaffordable(error) || error instanceof RequestLimitError)) throw error
     return holdOneOf(runner, options, next, rest)
   }
 }
