@@ -5,7 +5,11 @@ import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSending } from '../../packages/ledger/src/postgres/client.ts'
-import { type ArrayValue, arrayLiteral } from '../../packages/ledger/src/postgres/codec.ts'
+import { type ArrayValue, arrayLiteral, decodeRow } from '../../packages/ledger/src/postgres/codec.ts'
+import { Statements } from '../../packages/ledger/src/postgres/statements.ts'
+import type { Rows } from '../../packages/ledger/src/rows.ts'
+import { columnNames } from '../../packages/ledger/src/sql.ts'
+import { tables } from '../../packages/ledger/src/tables.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
 const ECHO = 'SELECT unnest($1::text[]), unnest($2::bigint[]), unnest($3::boolean[])'
@@ -91,6 +95,77 @@ describe('values that are sent in binary', () => {
     const values = [texts([long, 'x', `${long}!`]), numbers([]), { type: 'boolean', elements: [] } satisfies ArrayValue]
     const [rows] = await openSending(client, { prepares: false }).end([{ text: ECHO, values }])
     expect(rows?.map(([value]) => value === long || value === 'x' || value === `${long}!`)).toEqual([true, true, true])
+  })
+})
+
+describe('rows', () => {
+  const { accounts } = tables
+  const few = <Value>(...values: Value[]) => fc.constantFrom(...values)
+  const account = fc.record({
+    name: few('a', 'say "x"', String.raw`C:\d`, 'NULL'),
+    creditLimit: few(0n, -(2n ** 63n), 2n ** 63n - 1n),
+    debtLimit: few(0n),
+    posted: few(5n, -5n),
+    held: few(0n, 7n),
+    debt: few(0n),
+    creditHeld: few(0n),
+    nextDueAt: few(null, 1_700_000_000_000),
+    hasBudgets: few(true, false),
+    isFrozen: few(false),
+    alerts: few(null),
+    sequence: few(1, 2),
+    chainHash: few(''),
+    createdAt: few(1_700_000_000_000),
+    updatedAt: few(1, -1),
+  })
+  /** Batches in which most columns have one value, and which do differs from batch to batch. */
+  const batch = fc.tuple(
+    account,
+    fc.array(fc.tuple(account, fc.uniqueArray(fc.integer({ min: 0, max: 14 }), { maxLength: 3 })), { maxLength: 20 }),
+  )
+
+  async function write(statements: Statements, rows: readonly object[], stored: ReadonlySet<object>) {
+    const writes = [...statements.writes({ accounts: rows as Rows['accounts'][] }, stored)]
+    await openSending(client, { prepares: true }).end(writes)
+    return writes
+  }
+
+  async function all() {
+    const [rows] = await openSending(client, { prepares: false }).end([
+      { text: `SELECT ${columnNames(accounts)} FROM farebox_accounts ORDER BY account_id` },
+    ])
+    return rows?.map((values) => decodeRow(accounts, values))
+  }
+
+  test('arrive whole, whichever values they have in common, and so do their changes', async () => {
+    const ledger = new Ledger(postgres({ connectionString: database.url }))
+    await ledger.migrate()
+    await ledger.close()
+    const statements = new Statements('public', false)
+    const texts = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(batch, batch, async ([usual, others], [changed]) => {
+        await client.query('DELETE FROM farebox_accounts')
+        const names = Object.keys(usual) as (keyof typeof usual)[]
+        const rows = [
+          usual,
+          ...others.map(([other, which]) => ({
+            ...usual,
+            ...Object.fromEntries(which.map((at) => [names[at], other[names[at] as keyof typeof usual]])),
+          })),
+        ].map((row, index) => ({ accountId: `account-${10 + index}`, ...row }))
+        for (const { text } of await write(statements, rows, new Set())) texts.add(text)
+        expect(await all()).toEqual(rows)
+        for (const row of rows) Object.assign(row, { held: changed.held, name: changed.name, nextDueAt: changed.nextDueAt })
+        for (const { text } of await write(statements, rows, new Set(rows))) texts.add(text)
+        expect(await all()).toEqual(rows)
+      }),
+      { numRuns: 300 },
+    )
+    expect(texts.size).toBeGreaterThan(50)
+    // Each connection keeps them all.
+    expect(texts.size).toBeLessThanOrEqual(102)
+    await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   })
 })
 

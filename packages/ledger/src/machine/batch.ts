@@ -21,7 +21,7 @@ export interface BatchOptions {
    * more, and then is among the changes too.
    */
   writeEarly?: (rows: NewRows) => void
-  /** After how many operations. @defaultValue 32, whose rows are worth statements of their own */
+  /** After how many operations. @defaultValue 64, whose rows are worth statements of their own */
   writeEvery?: number
 }
 
@@ -32,7 +32,7 @@ export interface BatchOptions {
  */
 export function* runBatch(
   operations: readonly Operation[],
-  { writeEarly, writeEvery = 32 }: BatchOptions = {},
+  { writeEarly, writeEvery = 64 }: BatchOptions = {},
 ): Generator<LoadRequest[], BatchResult, LoadReply> {
   const state = new LedgerState()
   const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()

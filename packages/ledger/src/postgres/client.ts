@@ -101,7 +101,7 @@ function oneByOne(client: PostgresClient, { timeoutMs }: SendOptions): Sending {
     async end(statements) {
       const replies: unknown[][][] = []
       for (const { values, ...statement } of [...waiting, ...statements]) {
-        const literals = values?.map((value) => (typeof value === 'string' ? value : arrayLiteral(value)))
+        const literals = values?.map((value) => (typeof value === 'string' || value === null ? value : arrayLiteral(value)))
         replies.push(await ask(client, { ...statement, ...limit, ...(literals && { values: literals }) }))
       }
       return replies

@@ -14,8 +14,8 @@ export interface ArrayValue {
   elements: readonly Element[]
 }
 
-/** The value of a parameter. */
-export type Parameter = string | ArrayValue
+/** The value of a parameter: an array, or one value as text. */
+export type Parameter = ArrayValue | string | null
 
 const arrayTypes: Record<ColumnType, ArrayType> = {
   text: 'text',
@@ -25,8 +25,8 @@ const arrayTypes: Record<ColumnType, ArrayType> = {
   boolean: 'boolean',
 }
 
-/** The type of the array that carries one column of many rows. */
-export function arrayType({ type }: Column): ArrayType {
+/** The type of the elements of the array that carries one column of many rows. */
+export function elementType({ type }: Column): ArrayType {
   return arrayTypes[type]
 }
 
@@ -37,6 +37,13 @@ export function columnArrays(table: Table, rows: readonly object[]): ArrayValue[
     const given = rows.map((row) => (row as Record<string, Element>)[property])
     return { type: arrayTypes[type], elements: type === 'json' ? given.map((value) => encodeJson(column, value)) : given }
   })
+}
+
+/** The one value that all elements have, as text, or `undefined` if they differ. */
+export function sameValue({ elements }: ArrayValue): string | null | undefined {
+  const first = elements[0] ?? null
+  if (elements.some((element) => (element ?? null) !== first)) return undefined
+  return first === null ? null : String(first)
 }
 
 /** An array as a literal, for clients that send all values as text. */

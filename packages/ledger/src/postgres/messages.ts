@@ -53,10 +53,11 @@ export class Messages {
       this.#terminated('')
       this.#terminated(name)
       this.#int16(values.length)
-      for (const value of values) this.#int16(typeof value === 'string' ? TEXT_FORMAT : BINARY_FORMAT)
+      for (const value of values) this.#int16(typeof value === 'string' || value === null ? TEXT_FORMAT : BINARY_FORMAT)
       this.#int16(values.length)
       for (const value of values) {
-        if (typeof value === 'string') this.#text(value)
+        if (value === null) this.#int32(NULL_LENGTH)
+        else if (typeof value === 'string') this.#text(value)
         else this.#array(value)
       }
       this.#int16(0)

@@ -2,11 +2,29 @@ import type { Query } from '../driver.ts'
 import type { Changes, LoadRequest } from '../machine/state.ts'
 import type { TableName } from '../rows.ts'
 import { insertStatement, loadStatement, nameTables, type SqlDialect, sqlName, sqlSchema, writeStatement } from '../sql.ts'
-import { type Load, type LoadKind, loads, type Table, tables } from '../tables.ts'
+import { type Column, type Load, type LoadKind, loads, type Table, tables } from '../tables.ts'
 import type { Statement } from './client.ts'
-import { type ArrayValue, arrayType, columnArrays } from './codec.ts'
+import { type ArrayValue, columnArrays, elementType, sameValue } from './codec.ts'
 
 const tableNames = Object.keys(tables) as TableName[]
+
+/** From how many rows on a statement of their own is worth it: most of their columns have the same value in all of them. */
+const WORTH_A_SHAPE = 8
+/** Postgres keeps each prepared statement on each connection. Hosts need a dozen, but odd mixtures could make thousands. */
+const SHAPES_MAX = 100
+
+/**
+ * The rows to insert. Columns in the bit set `same` have one value in all rows. The others are arrays. In the select list, Postgres
+ * unnests arrays row by row. In FROM, it would first copy each column. By its full name: of one for anyarray and somebody's own for
+ * text[] on the search path, Postgres takes the latter.
+ */
+function source(columns: readonly Column[], same: number): string {
+  const values = columns.map((column, index) => {
+    const type = elementType(column)
+    return same & (1 << index) ? `$${index + 1}::${type}` : `pg_catalog.unnest($${index + 1}::${type}[])`
+  })
+  return `SELECT ${values.join(', ')}`
+}
 
 /**
  * Builds the driver's statements for the tables of one schema. Every statement covers many rows. Where the tables are
@@ -16,6 +34,8 @@ export class Statements {
   readonly #dialect: SqlDialect
   readonly #isDistributed: boolean
   readonly #texts = new Map<string, string>()
+  /** How many statements there are for rows that have values in common. */
+  #shapes = 0
 
   constructor(schema: string, isDistributed: boolean) {
     this.#isDistributed = isDistributed
@@ -23,10 +43,7 @@ export class Statements {
       tableName: (name) => `${sqlSchema(schema)}.${sqlName(name)}`,
       matches: (column, index) =>
         isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
-      // In the select list, Postgres unnests the arrays row by row. In FROM, it would first copy each column.
-      // By its full name: of one for anyarray and somebody's own for text[] on the search path, Postgres takes the latter.
-      source: (columns) =>
-        `SELECT ${columns.map((column, index) => `pg_catalog.unnest($${index + 1}::${arrayType(column)}[])`).join(', ')}`,
+      source: (columns) => source(columns, 0),
     }
   }
 
@@ -79,9 +96,28 @@ export class Statements {
     return { text, values, rowMode: 'array' }
   }
 
-  *#write(table: Table, rows: readonly object[], key: string, makeText: (table: Table, dialect: SqlDialect) => string) {
+  *#write(
+    table: Table,
+    rows: readonly object[],
+    key: string,
+    makeText: (table: Table, dialect: SqlDialect) => string,
+  ): Generator<Statement> {
     if (rows.length === 0) return
-    yield { text: this.#text(key, () => makeText(table, this.#dialect)), values: columnArrays(table, rows) }
+    const arrays = columnArrays(table, rows)
+    const same = rows.length < WORTH_A_SHAPE || this.#isDistributed ? [] : arrays.map(sameValue)
+    const shape = this.#shapeOf(`${key} `, same)
+    const text = this.#text(`${key} ${shape}`, () =>
+      makeText(table, { ...this.#dialect, source: (columns) => source(columns, shape) }),
+    )
+    yield { text, values: arrays.map((array, index) => (shape & (1 << index) ? (same[index] ?? null) : array)) }
+  }
+
+  /** Which columns are to be sent as one value, as a bit set. None where that would be one statement too many. */
+  #shapeOf(key: string, same: readonly (string | null | undefined)[]): number {
+    const shape = same.reduce((bits, value, index) => (value === undefined ? bits : bits | (1 << index)), 0)
+    if (shape === 0 || this.#texts.has(key + shape)) return shape
+    this.#shapes += 1
+    return this.#shapes > SHAPES_MAX ? 0 : shape
   }
 
   #loadText(kind: LoadKind): string {
