@@ -20,3 +20,12 @@ test('today is left out as soon as there is a full day, and nothing is no rate',
   expect(rateAt('12:00:00', spent(7, 60), spent(9, 30))).toMatchObject({ perDay: 30, days: 3, spentToday: 0 })
   expect(rateAt('12:00:00')).toEqual({ perDay: 0, days: 0, spentToday: 0, daysLeft: undefined })
 })
+
+test('what is given back counts on its day, also where that is more than was spent on it', () => {
+  expect(rateAt('12:00:00', spent(7, 900), spent(8, -300), spent(9, 30))).toMatchObject({ perDay: 210, days: 3 })
+  expect(rateAt('12:00:00', spent(9, 100), spent(10, -40))).toMatchObject({ perDay: 100, days: 1, spentToday: -40 })
+  // Of what was spent before the first of the days.
+  expect(rateAt('12:00:00', spent(4, -500), spent(7, 60), spent(9, 30))).toMatchObject({ perDay: 30, days: 3 })
+  expect(rateAt('12:00:00', spent(8, 100), spent(9, -400))).toMatchObject({ perDay: 0, days: 2, daysLeft: undefined })
+  expect(rateAt('12:00:00', spent(10, -40))).toEqual({ perDay: 0, days: 0, spentToday: -40, daysLeft: undefined })
+})

@@ -1,4 +1,4 @@
-import { credits, quantity } from '@farebox/core'
+import { credits, microCredits, quantity } from '@farebox/core'
 import axe from 'axe-core'
 import { expect, test } from 'vitest'
 import { ADMIN_TOKEN } from './open-dashboard.ts'
@@ -145,6 +145,43 @@ inBrowser('what is shown', () => {
     expect(shown).toBeGreaterThanOrEqual(40)
     expect(shown).toBeLessThanOrEqual(160)
     expect(await stat('Lasts').textContent()).toContain('Available ÷ burn rate: until about ')
+  })
+
+  test('charges of less than a credit are summed before they are rounded, and so are budgets and limits', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Small change' })
+    await ledger.grant({ accountId, amount: credits(100) })
+    const made = await ledger.createApiKey({
+      accountId,
+      name: 'small',
+      minimumBalance: credits(0),
+      services: [{ service: 'gpt', costLimitPerRequest: credits('0.5') }],
+    })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    await ledger.setBudget({ accountId, period: 'total', limit: credits('1.5') })
+    await ledger.setBudget({ accountId, apiKeyId: made.apiKeyId, period: 'total', limit: credits('0.5') })
+    for (let place = 0; place < 12; place++) {
+      const usage = {
+        quantity: quantity(1),
+        unit: 'tokens',
+        rated: microCredits(100_000n),
+        roundingStep: microCredits(1n),
+      } as const
+      await ledger.charge({ accountId, userId: `user_${place}`, service: 'gpt', provider: 'gpt-4o', usage })
+    }
+    const page = await signedIn('?by=user', made.secret)
+    expect(await page.getByTestId('spend-total').textContent()).toBe('2')
+    await page.locator('.column').last().hover()
+    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['1', '1', '1', '1', '1', '1', '1', '2'])
+    await page.getByRole('button', { name: 'Show table' }).click()
+    await expect.poll(() => page.locator('.chart-table td').last().textContent()).toBe('2')
+    await page.getByText('; 2 so far today').waitFor()
+    await visit(page, '/keys')
+    const budgets = page.locator('.budget')
+    expect(await budgets.filter({ hasText: 'The account' }).textContent()).toMatch(/1\.2 of 1\.5 credits80% used, 0\.3 left/)
+    expect(await budgets.filter({ hasText: 'Key small' }).textContent()).toMatch(/0 of 0\.5 credits0% used, 0\.5 left/)
+    expect(await page.locator('tbody tr').textContent()).toContain('at most 0.5 credits a request')
+    expect(await page.locator('tbody tr').textContent()).toContain('0.5 in total, 0% used')
   })
 
   test('an account below zero has nothing that could last, and is told how the debt ends', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   ago,
+  charged,
   duration,
   exactly,
   instant,
@@ -119,6 +120,13 @@ test('dates are in English, as the words around them are, and in the order of th
 
 test('what has happened is never ahead, however late a clock is', () => {
   expect([since(5_000, 0), since(0, 5_000), since(0, 120_000)]).toEqual(['now', ago(0, 5_000), ago(0, 120_000)])
+})
+
+test('a sum of charges is rounded up once, without what floats add, and nothing is never less than nothing', () => {
+  const tenths = Array.from({ length: 10 }, () => 0.1).reduce((sum, each) => sum + each, 0)
+  expect([0, 0.000001, tenths, 0.1 + 0.2 + 2.7, 10, -0.3, -1.5, 1_000_000_000_001].map(charged)).toEqual([
+    0, 1, 1, 3, 10, 0, -1, 1_000_000_000_001,
+  ])
 })
 
 test('less than one of a unit is not none of it', () => {

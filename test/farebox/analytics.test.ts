@@ -1,4 +1,5 @@
 import { createAdminClient, createClient, type UsageSeriesQuery } from '@farebox/client'
+import { credits, microCredits, quantity } from '@farebox/core'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { simulated } from '@farebox/providers/simulated'
 import { createFarebox, withoutCosts } from 'farebox'
@@ -34,6 +35,29 @@ const reads = (account: TestAccount, workflowId: string) => [
 const withAccount = (path: string, accountId: string) => `${path}${path.includes('?') ? '&' : '?'}account_id=${accountId}`
 
 describe.each(storeNames)('what a dashboard reads, on %s', (on) => {
+  it('says exactly what was charged where prices have fractions, and holds are never less than they are', async () => {
+    const { box, ada, own, admin } = await openServer(on)
+    const { accountId } = ada
+    const usage = {
+      quantity: quantity(1),
+      unit: 'tokens',
+      rated: microCredits(100_001n),
+      roundingStep: microCredits(1n),
+    } as const
+    for (const userId of ['u1', 'u2', 'u2'])
+      await box.ledger.charge({ accountId, userId, service: 'gpt', provider: 'gpt-4o', usage })
+    const { series } = (await own.get('/api/v1/usage/series?group_by=user')).body
+    expect(series).toMatchObject([
+      { name: 'u1', total_credits: 1, total_credits_exact: '0.100001' },
+      { name: 'u2', total_credits: 1, total_credits_exact: '0.200002' },
+    ])
+    await box.ledger.placeHold({ accountId, holdId: 'half', service: 'gpt', provider: 'gpt-4o', amount: credits('0.5') })
+    expect((await own.get('/api/v1/credits')).body).toMatchObject({ held: 1 })
+    const { accounts } = (await admin.get('/api/v1/admin/accounts')).body
+    expect(accounts).toContainEqual(expect.objectContaining({ account_id: accountId, held: 1 }))
+    await box.ledger.releaseHold({ accountId, holdId: 'half' })
+  })
+
   it('an account reads its own, the admin token any that it names, and nobody another', async () => {
     const { box, ada, eve, own, others, admin } = await openServer(on)
     const workflow = box.workflow({ accountId: ada.accountId, name: 'chat', userId: 'u1' })

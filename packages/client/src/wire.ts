@@ -348,7 +348,10 @@ export interface UsageSeriesEntry {
   starts_at: string
   /** The name of the group. `null`: usage without such a name, or all usage if `group_by` is `none`. */
   name: string | null
+  /** Whole credits, rounded up. */
   total_credits: number
+  /** The credits, as an exact decimal string, which sums of entries can be made of. */
+  total_credits_exact: string
   usage_count: number
 }
 

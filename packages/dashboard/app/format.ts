@@ -21,6 +21,8 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 
 /** `12,345`. */
 export const credits = (amount: number): string => whole.format(amount)
+/** A charge in whole credits, a fraction rounded up, as the API does. Sums of fractions have a remainder of floats, which is none. */
+export const charged = (amount: number): number => Math.ceil(Number(amount.toFixed(6))) + 0
 /** Formats an amount of units: whole from 100 on, and three digits of a smaller one, so that half a minute is not `0`. */
 export const units = (amount: number): string => (Math.abs(amount) < 100 ? rough : whole).format(amount)
 /** `12.3K`, for axes. */

@@ -10,6 +10,9 @@ export type SeriesGroup = UsageSeries['group_by']
 const PAGE = 10_000
 const PAGES_MAX = 5
 
+/** What one group used in one bucket of time, in exact credits: a sum of amounts rounded up would grow with their number. */
+export type SeriesEntry = Pick<UsageSeriesEntry, 'starts_at' | 'name' | 'total_credits'>
+
 /**
  * Reads all pages of usage over time. Empty buckets are left out.
  *
@@ -18,13 +21,15 @@ const PAGES_MAX = 5
 export async function getSeries(
   { granularity, groupBy, from, to }: { granularity: Granularity; groupBy: SeriesGroup; from: Date; to?: Date },
   signal?: AbortSignal,
-): Promise<UsageSeriesEntry[]> {
-  const entries: UsageSeriesEntry[] = []
+): Promise<SeriesEntry[]> {
+  const entries: SeriesEntry[] = []
   let cursor: string | undefined
   for (let page = 0; page < PAGES_MAX; page++) {
     const query = { granularity, group_by: groupBy, from: from.toISOString(), to: to?.toISOString(), limit: PAGE, cursor }
     const { series, next_cursor } = await getJson<UsageSeries>('/usage/series', query, signal)
-    entries.push(...series)
+    // An older server gives whole credits alone.
+    for (const { starts_at, name, total_credits, total_credits_exact } of series)
+      entries.push({ starts_at, name, total_credits: Number(total_credits_exact ?? total_credits) })
     if (!next_cursor) return entries
     cursor = next_cursor
   }

@@ -1,7 +1,7 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
 import { stack, stackOffsetDiverging } from 'd3-shape'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { credits, plural, shortCredits } from '../format.ts'
+import { charged, credits, plural, shortCredits } from '../format.ts'
 import { bucketLabel, bucketTitle, type Granularity } from '../state/ranges.ts'
 import { ChartTooltip } from './chart-tooltip.tsx'
 import type { Layer } from './stack-series.ts'
@@ -204,6 +204,6 @@ function barPath({
 function spoken(title: string, layers: readonly Layer[], place: number, total: number): string {
   const parts = layers
     .filter(({ values }) => (values[place] ?? 0) !== 0)
-    .map(({ name, values }) => `${name} ${credits(values[place] ?? 0)}`)
-  return `${title}: ${credits(total)} ${plural(total, 'credit')}${parts.length > 1 ? `, of which ${parts.join(', ')}` : ''}`
+    .map(({ name, values }) => `${name} ${credits(charged(values[place] ?? 0))}`)
+  return `${title}: ${credits(charged(total))} ${plural(charged(total), 'credit')}${parts.length > 1 ? `, of which ${parts.join(', ')}` : ''}`
 }

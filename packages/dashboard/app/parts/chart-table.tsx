@@ -1,4 +1,4 @@
-import { credits } from '../format.ts'
+import { charged, credits } from '../format.ts'
 import { bucketTitle, type Granularity } from '../state/ranges.ts'
 import type { Layer } from './stack-series.ts'
 import { TableScroll } from './table-scroll.tsx'
@@ -49,10 +49,10 @@ export function ChartTable({
                 </th>
                 {values.map((value, place) => (
                   <td key={layers[place]?.name} class="right number">
-                    {credits(value)}
+                    {credits(charged(value))}
                   </td>
                 ))}
-                <td class="right number">{credits(values.reduce((sum, value) => sum + value, 0))}</td>
+                <td class="right number">{credits(charged(values.reduce((sum, value) => sum + value, 0)))}</td>
               </tr>
             ))}
           </tbody>

@@ -1,4 +1,4 @@
-import { credits } from '../format.ts'
+import { charged, credits } from '../format.ts'
 import type { Layer } from './stack-series.ts'
 
 interface Props {
@@ -27,14 +27,14 @@ export function ChartTooltip({ title, layers, place, x, width }: Props) {
         <div key={name} class="tooltip-line">
           <span class="swatch" style={{ background: colour }} />
           <span class="cut">{name}</span>
-          <span class="number">{credits(values[place] ?? 0)}</span>
+          <span class="number">{credits(charged(values[place] ?? 0))}</span>
         </div>
       ))}
       {used.length > 1 && (
         <div class="tooltip-line total">
           <span />
           <span>Total</span>
-          <span class="number">{credits(total)}</span>
+          <span class="number">{credits(charged(total))}</span>
         </div>
       )}
     </div>

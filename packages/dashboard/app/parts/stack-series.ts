@@ -1,4 +1,4 @@
-import type { UsageSeriesEntry } from '@farebox/client'
+import type { SeriesEntry } from '../api/get-series.ts'
 import { credits } from '../format.ts'
 
 /** One layer of a stacked chart, in its own colour: what one name used in each bucket. */
@@ -20,7 +20,7 @@ const NAMED_MAX = 6
  * @param nameOf   returns the display name of an entry
  */
 export function stackSeries(
-  entries: readonly UsageSeriesEntry[],
+  entries: readonly SeriesEntry[],
   buckets: readonly Date[],
   nameOf: (name: string | null) => string,
 ): Layer[] {

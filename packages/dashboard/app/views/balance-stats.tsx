@@ -2,7 +2,7 @@ import type { Credits, Grant } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { getSeries } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, day, exactly, plural } from '../format.ts'
+import { charged, credits, day, exactly, plural, units } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
@@ -51,7 +51,7 @@ export function BalanceStats() {
               />
               <Stat
                 name="Burn rate"
-                value={burn.perDay >= 100 ? credits(burn.perDay) : exactly(perDay)}
+                value={burn.perDay >= 100 ? credits(burn.perDay) : perDay > 0 ? exactly(perDay) : units(burn.perDay)}
                 unit={`${plural(perDay, 'credit')} a day`}
                 note={burnNote(burn)}
               />
@@ -106,7 +106,7 @@ function Lasts({ daysLeft, now }: { daysLeft: number | undefined; now: number })
 
 /** Says what the rate was computed from. */
 function burnNote({ days, spentToday }: BurnRate): string {
-  const today = `${credits(spentToday)} so far today`
+  const today = `${credits(charged(spentToday))} so far today`
   if (days > 0) return `Average of the last ${days === 1 ? 'full day' : `${days} full days`} (UTC); ${today}`
   return spentToday > 0
     ? `Today’s spending, extrapolated to a full day (UTC); ${today}`

@@ -1,5 +1,5 @@
 import type { Budget } from '@farebox/client'
-import { ago, credits, instant, percent, plural, serviceName } from '../format.ts'
+import { ago, exactly, instant, percent, plural, serviceName } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Track } from '../parts/track.tsx'
 
@@ -22,8 +22,9 @@ export function Budgets({
   return (
     <ul class="card-body budgets">
       {budgets.map((budget) => {
-        const { budget_id, period, time_zone, mode, limit, used, resets_at } = budget
-        const share = limit > 0 ? used / limit : 1
+        const { budget_id, period, time_zone, mode, limit_exact, used_exact, resets_at } = budget
+        const [limit, used] = [Number(limit_exact), Number(used_exact)]
+        const share = shareUsed(limit_exact, used_exact)
         const tone = share >= 1 ? 'bad' : share >= NEAR ? 'warn' : ''
         return (
           <li key={budget_id} class="budget">
@@ -34,9 +35,9 @@ export function Budgets({
                 {mode === 'warn' && <Badge tone="plain">warns only</Badge>}
               </span>
               <span class="number">
-                {credits(used)}{' '}
+                {exactly(used_exact)}{' '}
                 <span class="faint">
-                  of {credits(limit)} {plural(limit, 'credit')}
+                  of {exactly(limit_exact)} {plural(limit, 'credit')}
                 </span>
               </span>
             </div>
@@ -56,7 +57,7 @@ export function Budgets({
                   : used > limit
                     ? ', over the limit'
                     : ', the limit is reached'
-                : `, ${credits(Math.max(0, limit - used))} left`}
+                : `, ${exactly(limit - used)} left`}
               {resets_at && <span title={`${instant(resets_at)}, days of ${time_zone}`}> · resets {ago(resets_at, now)}</span>}
             </p>
           </li>
@@ -64,6 +65,14 @@ export function Budgets({
       })}
     </ul>
   )
+}
+
+/**
+ * The share of a budget that is used; all of one that allows nothing. By exact amounts: in whole credits, half a credit would be
+ * a budget of none.
+ */
+export function shareUsed(limitExact: string, usedExact: string): number {
+  return Number(limitExact) > 0 ? Number(usedExact) / Number(limitExact) : 1
 }
 
 function whose({ user_id, api_key, service_type }: Budget, keyNames: ReadonlyMap<string, string>): string {

@@ -1,7 +1,7 @@
 import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, day, instant, percent, plural, serviceName, since } from '../format.ts'
+import { charged, credits, day, exactly, instant, percent, plural, serviceName, since } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
@@ -10,7 +10,7 @@ import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { addressOf } from '../state/route.ts'
-import { Budgets } from './budgets.tsx'
+import { Budgets, shareUsed } from './budgets.tsx'
 import { keyNamesOf } from './key-names.ts'
 import { readKeySpend } from './key-spend.ts'
 
@@ -88,12 +88,12 @@ export function Keys() {
                           <span class="mono number">
                             {key.prefix} <CopyButton text={key.prefix} what={`the prefix ${key.prefix}`} />
                           </span>
-                          {spend.data && <span class="narrow-only">{credits(spentBy(key, spend.data))} spent</span>}
+                          {spend.data && <span class="narrow-only">{credits(charged(spentBy(key, spend.data)))} spent</span>}
                         </th>
                         <td>
                           <KeyState of={key} now={now} />
                         </td>
-                        <td class="wide-only right number">{spend.data ? credits(spentBy(key, spend.data)) : '–'}</td>
+                        <td class="wide-only right number">{spend.data ? credits(charged(spentBy(key, spend.data))) : '–'}</td>
                         <td>
                           <KeyServices of={key} />
                         </td>
@@ -124,10 +124,10 @@ function KeyBudgets({ of: { budgets } }: { of: Key }) {
   if (budgets.length === 0) return <>none</>
   return (
     <ul>
-      {budgets.map(({ budget_id, service_type, period, limit, used }) => (
+      {budgets.map(({ budget_id, service_type, period, limit_exact, used_exact }) => (
         <li key={budget_id}>
-          {credits(limit)} {period === 'total' ? 'in total' : `per ${period}`}
-          {service_type && ` on ${serviceName(service_type)}`}, {limit > 0 ? percent(used / limit) : '100%'} used
+          {exactly(limit_exact)} {period === 'total' ? 'in total' : `per ${period}`}
+          {service_type && ` on ${serviceName(service_type)}`}, {percent(shareUsed(limit_exact, used_exact))} used
         </li>
       ))}
     </ul>
@@ -151,14 +151,13 @@ function KeyServices({ of: { services } }: { of: Key }) {
   if (services.length === 0) return <span class="faint">every service</span>
   return (
     <ul>
-      {services.map(({ id, service_type, provider, enabled, cost_limit_per_request }) => (
+      {services.map(({ id, service_type, provider, enabled, cost_limit_per_request_exact: limit }) => (
         <li key={id}>
           {enabled ? serviceName(service_type) : <s>{serviceName(service_type)}</s>}
           <span class="faint small">
             {provider && ` by ${provider}`}
             {!enabled && ' off'}
-            {cost_limit_per_request !== null &&
-              `, at most ${credits(cost_limit_per_request)} ${plural(cost_limit_per_request, 'credit')} a request`}
+            {limit !== null && `, at most ${exactly(limit)} ${plural(Number(limit), 'credit')} a request`}
           </span>
         </li>
       ))}

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { getSeries, type SeriesGroup } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, percent, plural, providerName, serviceName } from '../format.ts'
+import { charged, credits, percent, plural, providerName, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarChart } from '../parts/bar-chart.tsx'
 import { Card } from '../parts/card.tsx'
@@ -95,7 +95,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
       >
         {({ entries, earlier, buckets, keyNames }) => {
           const layers = stackSeries(entries, buckets, (each) => nameOf(each, keyNames))
-          const total = layers.reduce((sum, layer) => sum + layer.total, 0)
+          const total = charged(layers.reduce((sum, layer) => sum + layer.total, 0))
           return (
             <div class="card-body">
               <p class="spend-total">
@@ -122,7 +122,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
                       <span class="cut" title={layer.name}>
                         {layer.name}
                       </span>
-                      <span class="number faint">{credits(layer.total)}</span>
+                      <span class="number faint">{credits(charged(layer.total))}</span>
                     </li>
                   ))}
                 </ul>

@@ -3,7 +3,7 @@ import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
-import { balanceJson } from '../receipt.ts'
+import { balanceJson, chargedJson } from '../receipt.ts'
 import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
@@ -39,7 +39,7 @@ export const accountRoutes: readonly Route[] = [
       const { balance, grants } = await box.ledger.balanceAndGrants(accountId)
       return {
         credit_balance: balanceJson(balance.balance),
-        held: balanceJson(balance.held),
+        held: chargedJson(balance.held),
         available: balanceJson(balance.available),
         grants: grants.map(grantJson),
       }

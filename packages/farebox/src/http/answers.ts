@@ -232,7 +232,8 @@ export const workflowPage = z.object({ workflows: z.array(workflowListing), next
 export const usageSeriesEntry = z.object({
   starts_at: time,
   name: z.string().nullable(),
-  total_credits: credits,
+  total_credits: credits.describe('Whole credits, rounded up'),
+  total_credits_exact: decimal,
   usage_count: z.number().int(),
 })
 

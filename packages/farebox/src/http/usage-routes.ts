@@ -1,3 +1,4 @@
+import { formatCredits } from '@farebox/core'
 import { NotFoundError } from '@farebox/ledger'
 import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
@@ -53,6 +54,7 @@ export const usageRoutes: readonly Route[] = [
           starts_at: instantJson(startsAt),
           name,
           total_credits: chargedJson(charged),
+          total_credits_exact: formatCredits(charged),
           usage_count: records,
         })),
         next_cursor: writeCursor(list, next && [next.startsAt, next.name]),
