@@ -14,6 +14,7 @@ import { repositoryFolder } from '../repository/workspace.ts'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { farebox } from './run-farebox.ts'
+import { startTlsServer } from './tls-server.ts'
 
 let folder: string
 let database: TestDatabase
@@ -318,6 +319,32 @@ test('what no time will mend on Postgres is not said to be well again soon', asy
     await client.query(`DROP ROLE ${role}`)
     await client.end()
   }
+})
+
+describe('a Postgres server that is asked for TLS', () => {
+  test.each([
+    [
+      'and whose certificate nobody vouches for, is not said to be well again soon, and may be trusted',
+      true,
+      '?sslmode=verify-full',
+      [/self-signed certificate/, /^farebox: trust its authority with \?sslmode=verify-full&sslrootcert=ca\.pem in the URL$/],
+    ],
+    ['and has none, is not said to be well again soon', false, '?sslmode=verify-full', [/does not support SSL connections$/]],
+    [
+      'whose authority is in a file that is not there, is not said to be well again soon',
+      true,
+      '?sslmode=verify-full&sslrootcert=/nowhere/ca.pem',
+      [/no such file or directory, open '\/nowhere\/ca\.pem'$/],
+    ],
+  ] as const)('%s', async (_, takesTls, query, expected) => {
+    const server = await startTlsServer(takesTls)
+    try {
+      const { code, errors } = await farebox('accounts', '--store', `${server.url}${query}`)
+      expect([code, errors]).toEqual([1, expected.map((line) => expect.stringMatching(line))])
+    } finally {
+      await server.stop()
+    }
+  })
 })
 
 test('a whole API key names itself, and is repeated by no error', async () => {

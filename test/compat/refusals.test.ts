@@ -99,3 +99,23 @@ it.skipIf(!hasSpec(SPEC))(specTestName('refusals keep the published specificatio
     expect([event, invalid('ResponseStreamEvent', event)]).toEqual([event, []])
   }
 })
+
+it('likelihoods of a call without a text are given again with it, and make no message of a response', async () => {
+  const logprobs = { content: [{ token: '{', logprob: -0.1, bytes: [123], top_logprobs: [] }], refusal: null }
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    async *streamChat({ model }) {
+      yield { type: 'tool_call', index: 0, id: 'call_1', name: 'look', arguments: '{' }
+      yield { type: 'text', text: '', logprobs }
+      yield { type: 'tool_call', index: 0, arguments: '}' }
+      yield { type: 'finish', finishReason: 'tool_calls', model }
+    },
+  }
+  const { api, openai } = await openCompat({ provider })
+  const once = () => api.post('/v1/chat/completions', { ...chat, logprobs: true, stream: true }, { 'idempotency-key': 'once' })
+  expect(String((await once()).body)).toContain(JSON.stringify(logprobs))
+  await expect.poll(async () => (await once()).status, { interval: 5 }).toBe(200)
+  expect(String((await once()).body)).toContain(JSON.stringify(logprobs))
+  const { output } = await openai().responses.stream({ model: 'gpt-4o', input: 'Do it.' }).finalResponse()
+  expect(output).toMatchObject([{ type: 'function_call', arguments: '{}' }])
+})

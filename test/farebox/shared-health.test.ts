@@ -284,6 +284,13 @@ describe('what ails the provider rests its offer, and is not blamed on the calle
     },
     {
       provider: 'openai',
+      what: 'a limit of nothing',
+      fault: status(429, openaiBody('on tokens per min (TPM): Limit 0, Used 0, Requested 20.', 'rate_limit_exceeded', 'tokens')),
+      times: 1,
+      condition: 'rate_limited',
+    },
+    {
+      provider: 'openai',
       what: 'its own errors',
       fault: status(500, openaiBody('x', null, 'server_error')),
       times: 4,

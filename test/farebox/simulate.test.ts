@@ -4,6 +4,7 @@ import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
 import { describe, expect, it } from 'vitest'
+import { simulate } from '../../packages/farebox/src/replay/simulate.ts'
 import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
 const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -71,6 +72,29 @@ async function workedBox(
 }
 
 describe.each(storeNames)('what recorded work would have cost, on %s', (on) => {
+  it('is not moved to whom the API key may not use by now, though it was only too dear then, and no offers are known', async () => {
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o-mini', maxCreditsPerRequest: credits(3) })
+    const box = await openBox({ on, configuration, random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const key = await openKey(box, accountId, { services: [{ service: 'gpt' }] })
+    const workflow = box.workflow({ accountId, name: 'chat', apiKey: await box.authenticate(key.key) })
+    await workflow.chat({ ...question, outputTokensMax: 50 })
+    await workflow.close()
+    const [{ details } = {}] = await box.ledger.usageOf(accountId, workflow.id)
+    expect(JSON.stringify(details)).toContain('over_request_limit')
+    const parts = { ledger: box.ledger, book: defaultPriceBook, catalog: undefined, classifier: undefined, now: Date.now() }
+    const moved = async () => {
+      const changes = { primaryAiModel: 'gpt-4', maxCreditsPerRequest: null }
+      const { lines } = await simulate({ ...parts, isRetired: () => false }, { ...EVER, accountId, changes })
+      return lines.flatMap((line) => line.moved.map(({ to }) => to))
+    }
+    expect(await moved()).toEqual(['gpt-4'])
+    const services = [{ service: 'gpt' }, { service: 'gpt', provider: 'gpt-4', enabled: false }]
+    await box.ledger.setKeyServices({ accountId, apiKeyId: key.apiKeyId, services })
+    // The fallback of the configuration, which the key may still use.
+    expect(await moved()).toEqual(['claude-3-haiku'])
+  })
+
   it('is, under another configuration, what the same work costs under it; and nothing else under its own', async () => {
     const cheap = await workedBox(presets.balanced(), { on })
     const dear = await workedBox(presets.premiumQuality())

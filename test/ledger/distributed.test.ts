@@ -69,6 +69,7 @@ describe('what a distributed ledger said to Postgres meanwhile', () => {
   test('was something about every table, and never a change of the schema', () => {
     for (const verb of ['SELECT', 'INSERT']) expect(distinct().filter((text) => text.startsWith(verb)).length).toBeGreaterThan(10)
     expect(distinct().filter((text) => !/^(SELECT|INSERT) /.test(text))).toEqual([
+      'UPDATE public.farebox_documents SET body = $1 WHERE account_id = $2 AND kind = $3 AND document_id = ANY($4)',
       'DELETE FROM public.farebox_provider_health WHERE told_at < $1',
     ])
   })

@@ -27,6 +27,8 @@ describe('a server that goes away', () => {
   let whenReady: ((client: Socket) => void) | undefined
   /** Told of each message either way before it passes. */
   let onMessage: ((client: Socket) => void) | undefined
+  /** Given what lets pass that the server is ready after a failed transaction, which until then does not. */
+  let whenFailed: ((pass: () => void) => void) | undefined
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const { hostname, port } = new URL(database.url)
@@ -46,6 +48,9 @@ describe('a server that goes away', () => {
       if (whenReady && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05I'))) {
         client.end(Buffer.concat([data, fatalMessage()]))
         whenReady(client)
+      } else if (whenFailed && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05E'))) {
+        client.write(data.subarray(0, -6))
+        whenFailed(() => client.destroyed || client.write(data.subarray(-6)))
       } else client.write(data)
     })
     client.on('close', () => server.destroy())
@@ -70,6 +75,7 @@ describe('a server that goes away', () => {
     isSilent = false
     whenReady = undefined
     onMessage = undefined
+    whenFailed = undefined
     for (const socket of sockets) socket.destroy()
     sockets.clear()
     await new Promise((resolve) => proxy.close(resolve))
@@ -133,6 +139,28 @@ describe('a server that goes away', () => {
       expect((await ledger.balance(accountId)).balance).toBe(credits(100))
       await ledger.close()
     }
+    await pool.end()
+  })
+
+  test('for so long after a conflict that no rollback was sent: its connection, in a transaction still, is not used again', async () => {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    pool.on('error', () => undefined)
+    await pool.query(`CREATE SEQUENCE farebox_attempts;
+      CREATE FUNCTION conflict_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('farebox_attempts') = 1 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END IF;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER conflict BEFORE INSERT ON farebox_usage_records FOR EACH ROW EXECUTE FUNCTION conflict_once()`)
+    const ledger = new Ledger(postgres({ pool }))
+    await ledger.balance(accountId)
+    whenFailed = (pass) => {
+      whenFailed = undefined
+      pool.once('release', pass)
+    }
+    expect(await ledger.charge({ accountId, ...work })).toMatchObject({ status: 'charged', balance: credits(98) })
+    expect(whenFailed).toBeUndefined()
+    await pool.query('CREATE TABLE of_the_host ()')
+    await ledger.close()
     await pool.end()
   })
 

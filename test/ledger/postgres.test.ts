@@ -374,6 +374,20 @@ describe('a ledger in Postgres', () => {
     await its.close()
   })
 
+  test('a pool that reads values as binary is refused: an expired key was taken for one without an end', async () => {
+    const binary = new pg.Pool({ connectionString: database.url, max: 1, ...{ binary: true } })
+    const its = new Ledger(postgres({ pool: binary }))
+    const expiresAt = Date.now() + 50
+    const created = await ledger.createApiKey({ accountId, minimumBalance: credits(0), expiresAt })
+    const secret = (created.status === 'created' && created.secret) || ''
+    expect(secret).not.toBe('')
+    await vi.waitUntil(() => Date.now() > expiresAt)
+    for (const read of [() => its.authenticate(secret), () => its.balance(accountId), () => its.apiKeys(accountId)]) {
+      await expect(read()).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('binary') })
+    }
+    await binary.end()
+  })
+
   test('a statement that fails takes the rest of its batch along, and the connection goes on', async () => {
     const one = new pg.Pool({ connectionString: database.url, max: 1 })
     const mine = new Ledger(postgres({ pool: one }))

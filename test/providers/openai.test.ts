@@ -450,6 +450,17 @@ describe('a failure of OpenAI', () => {
     }
   })
 
+  it('is that of the model where its code says so, even if the caller has named a voice', async () => {
+    const { adapter, server } = await open()
+    const speak = () => failureOf(adapter.speak?.({ model: 'tts-1', text: 'Hello', format: 'mp3', voice: 'ash' }, context))
+    for (const providerCode of ['model_not_found', 'model_retired', 'model_deprecated', 'DeploymentNotFound', 'unknown_url']) {
+      server.fail({ type: 'status', status: 404, body: errorBody('x', 'invalid_request_error', providerCode) })
+      expect(await speak()).toMatchObject({ kind: 'model_not_found', providerCode, providerParameter: undefined })
+    }
+    server.fail({ type: 'status', status: 404, body: errorBody('x', 'invalid_request_error', null) })
+    expect(await speak()).toMatchObject({ kind: 'unsupported', providerParameter: 'voice' })
+  })
+
   it('is a network failure where nobody listens', async () => {
     const { adapter, server } = await open()
     await server.close()

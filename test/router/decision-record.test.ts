@@ -285,6 +285,27 @@ describe('a replay', () => {
     )
   })
 
+  it('knows where those that were too dear process data, and keeps them before others that were left out', () => {
+    const eu = { regions: ['eu'], serviceLevels: ['hipaa'] }
+    const unnamed = Array.from({ length: 12 }, (_, place) => offer(`other-${place}`, 0.5, 200))
+    const sellers = createCatalog([
+      adapter('far', unnamed),
+      adapter('near', [offer('gpt-4', 0.95, 100, eu), offer('gpt-4o', 0.9, 500, eu), offer('gpt-4o-mini', 0.6, 300, eu)]),
+    ])
+    const input: Partial<PlanInput> = {
+      catalog: sellers,
+      configuration: presets.balanced({ strategy: 'balanced', dataRegion: 'eu', serviceLevels: ['hipaa'] }),
+      affordable: credits(20),
+    }
+    const record = recorded(input)
+    expect(record.rejected).toHaveLength(8)
+    expect(record).toMatchObject({ rejectedOmitted: 5, rejected: { 7: { provider: 'gpt-4', reason: 'insufficient_credits' } } })
+    for (const replayed of [replayDecision(record), replayDecision(record, { catalog: sellers, prices })]) {
+      expect(replayed).toMatchObject({ isSame: true, diff: [] })
+      expect(replayed.record.candidates).toEqual(record.candidates)
+    }
+  })
+
   it('leaves out again whom the price book itself refuses at such a charge', () => {
     const query = { service: 'gpt', provider: 'gpt-4', at }
     const refusing: typeof prices = {

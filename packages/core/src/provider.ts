@@ -188,7 +188,10 @@ export interface ChatResult {
   requestId?: string
 }
 
-/** An event of a streamed answer. If the stream ends without `finish`, it is incomplete and the adapter throws. */
+/**
+ * An event of a streamed answer. If the stream ends without `finish`, it is incomplete and the adapter throws. A `text` may be empty if it has
+ * `logprobs`: those of half a character, or of a tool call.
+ */
 export type ChatEvent =
   | { type: 'text'; text: string; isRefusal?: boolean; logprobs?: unknown }
   | { type: 'tool_call'; index: number; id?: string; name?: string; arguments: string }

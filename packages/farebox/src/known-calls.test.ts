@@ -12,6 +12,15 @@ it('names a misspelt field of a call and the one that was probably meant', () =>
   expect(() => checkCall('record', { idempotency_key: 'k' } as never)).toThrow(/Did you mean idempotencyKey\?$/)
 })
 
+it('says what chooses the model of a call, which other libraries call model', () => {
+  expect(() => checkCall('chat', { messages, model: 'gpt-4o' } as never)).toThrow(
+    /^model is no field of a workflow's chat: to choose who serves it, give provider the name in the price book, such as gpt-4o or openai-tts$/,
+  )
+  expect(() => checkCall('embed', { inputs: ['Hello'], model: 'x' } as never)).toThrow(/give provider the name/)
+  expect(() => checkCall('chat', { messages, model: undefined } as never)).not.toThrow()
+  expect(() => checkCall('record', { model: 'x' })).not.toThrow()
+})
+
 it('names a misspelt field of planned calls', () => {
   expect(() => checkPlanned({ cat: { messages } } as never)).toThrow(/^cat is no field of a workflow's estimate/)
   expect(() => checkPlanned({ speak: { text: 'Hello', voise: 'x' } } as never)).toThrow(/^voise is no field/)

@@ -1,4 +1,4 @@
-import { checkFieldNames, type FieldNames } from '@farebox/ledger'
+import { checkFieldNames, type FieldNames, InvalidInputError } from '@farebox/ledger'
 import type {
   CallOptions,
   ConverseInput,
@@ -82,7 +82,14 @@ const fieldsOf: { [Kind in keyof Inputs]: FieldNames<Inputs[Kind]> } = {
  * @throws {InvalidInputError} a field is unknown; the message names the most similar one
  */
 export function checkCall<Kind extends keyof Inputs>(kind: Kind, input: Inputs[Kind]): void {
-  checkFieldNames<Inputs[Kind]>(input, fieldsOf[kind], `a workflow's ${kind}`)
+  const of = `a workflow's ${kind}`
+  const fields = fieldsOf[kind]
+  // By its letters, `model` is nearest to fields that have nothing to do with it.
+  if ('provider' in fields && !('model' in fields) && (input as { model?: unknown } | undefined)?.model !== undefined) {
+    const problem = `is no field of ${of}: to choose who serves it, give provider the name in the price book, such as gpt-4o or openai-tts`
+    throw new InvalidInputError('model', problem)
+  }
+  checkFieldNames<Inputs[Kind]>(input, fields, of)
 }
 
 /** Rejects fields that none of the planned calls has. @throws {InvalidInputError} as {@link checkCall} does */

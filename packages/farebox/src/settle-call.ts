@@ -24,7 +24,7 @@ const RETRY_WAITS_MS = [50, 200, 800]
 
 /**
  * Failures after which a provider may bill without having reported any usage: it had the request, and may have done the work. All
- * other failures mean that it did none.
+ * other failures mean that it did none. A connection that broke is taken for that too: mostly it had been idle for too long.
  */
 const MAY_BE_BILLED: ReadonlySet<ProviderErrorKind> = new Set([
   'timeout',

@@ -22,6 +22,12 @@ export function checkText(field: string, value: unknown): string {
   return value
 }
 
+/** A list of names or ids. */
+export function checkTexts(field: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw new InvalidInputError(field, `must be a list, received ${show(value)}`)
+  return value.map((text, index) => checkText(`${field}[${index}]`, text))
+}
+
 /** A text to compare with what is stored. It may be empty and of any length, but hold nothing that no stored text can. */
 export function checkSought(field: string, value: unknown): string {
   if (typeof value !== 'string') throw new InvalidInputError(field, `must be a text, received ${show(value)}`)

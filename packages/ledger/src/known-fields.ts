@@ -15,6 +15,7 @@ import type {
   NewWorkflow,
   OpenAccountInput,
   OpenWorkflowInput,
+  OverwriteDocumentsInput,
   PlaceHoldInput,
   RefundInput,
   ReleaseHoldInput,
@@ -52,6 +53,7 @@ interface Inputs {
   setAlerts: SetAlertsInput
   cancelTopUp: CancelTopUpInput
   saveDocument: SaveDocumentInput
+  overwriteDocuments: OverwriteDocumentsInput
 }
 
 /** Every field of an input. */
@@ -142,6 +144,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
   setAlerts: { ...mutation, balanceLow: true, topUp: true },
   cancelTopUp: { ...mutation, topUpId: true, reason: true },
   saveDocument: { ...mutation, kind: true, documentId: true, body: true, version: true },
+  overwriteDocuments: { accountId: true, kind: true, documentIds: true, body: true },
 }
 
 const callFields: FieldNames<CallOptions<unknown>> = { transaction: true }

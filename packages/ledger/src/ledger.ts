@@ -21,6 +21,7 @@ import {
   checkServices,
   checkSpan,
   checkText,
+  checkTexts,
   checkTime,
   checkTimeZone,
   checkUsage,
@@ -598,10 +599,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /**
    * Overwrites the bodies of documents without a version, where their content is to be kept for a while only. Nothing else in the
-   * ledger depends on it. Saving such a document again still returns its first outcome. Unknown ids are ignored.
+   * ledger depends on it. Saving such a document again still returns its first outcome, because the journal keeps what was saved:
+   * each field of up to 80 characters, and the SHA-256 of a longer one. Unknown ids are ignored.
    */
   async overwriteDocuments(input: OverwriteDocumentsInput): Promise<void> {
-    const ids = input.documentIds.map((id, index) => checkText(`documentIds[${index}]`, id))
+    checkFields('overwriteDocuments', input)
+    const ids = checkTexts('documentIds', input.documentIds)
     await this.#driver.write({
       text: 'UPDATE {documents} SET body = ? WHERE account_id = ? AND kind = ? AND document_id = ANY(?)',
       values: [

@@ -43,7 +43,7 @@ export interface DecisionRecord {
   /** First choice first, at most {@link RECORDED_MAX}. */
   readonly candidates: readonly RecordedCandidate[]
   readonly candidatesOmitted?: number
-  /** At most {@link RECORDED_MAX}. */
+  /** At most {@link RECORDED_MAX}, those that were too expensive before all others. */
   readonly rejected: readonly RecordedRejection[]
   readonly rejectedOmitted?: number
   readonly notOffered?: readonly string[]
@@ -135,6 +135,8 @@ export interface RecordedRejection {
   readonly expected?: readonly string[]
   readonly most?: readonly string[]
   readonly otherMeters?: OtherMeters
+  readonly regions?: readonly string[]
+  readonly serviceLevels?: readonly string[]
 }
 
 /** The most candidates, and the most rejections, that a record contains. */
@@ -161,6 +163,7 @@ export function decisionRecord(
     resolveComplexity(input.request, configuration, input.classifier ?? complexityClassifier)
   // If the caller names a provider, the rejections of all others are obvious and would be the longest part of the record.
   const rejected = decision.rejected.filter(({ reason }) => reason !== 'not_requested')
+  const kept = keptOf(rejected)
   const texts: UsageTexts = new Map()
   return {
     version: 1,
@@ -180,8 +183,8 @@ export function decisionRecord(
       conditions: met.length > 0 ? met : undefined,
     },
     complexity: recordedComplexity(complexity),
-    ...(isPlanned ? planned(decision, input, { rejected, texts }) : { candidates: [] }),
-    rejected: rejected.slice(0, RECORDED_MAX).map((rejection) => recordedRejection(rejection, input.request, texts)),
+    ...(isPlanned ? planned(decision, input, { rejected: kept, texts }) : { candidates: [] }),
+    rejected: kept.map((rejection) => recordedRejection(rejection, input.request, texts)),
     rejectedOmitted: omitted(rejected),
   }
 }
@@ -202,9 +205,18 @@ function planned(
     draws: draws.length > 0 ? draws : undefined,
     recordedDraws: recordedDraws(route, applyConditions(configuration, request.metadata).configuration.weights, {
       candidates: candidates.slice(0, RECORDED_MAX),
-      rejected: rejected.slice(0, RECORDED_MAX),
+      rejected,
     }),
   }
+}
+
+/** The rejections that a record contains, in their order. A replay needs those that had a part in the scores and draws. */
+function keptOf(rejected: Route['rejected']): Route['rejected'] {
+  if (rejected.length <= RECORDED_MAX) return rejected
+  const needed = rejected.filter(({ candidate }) => candidate).slice(0, RECORDED_MAX)
+  const others = rejected.filter(({ candidate }) => !candidate).slice(0, RECORDED_MAX - needed.length)
+  const kept = new Set([...needed, ...others])
+  return rejected.filter((rejection) => kept.has(rejection))
 }
 
 function omitted({ length }: readonly unknown[]): number | undefined {

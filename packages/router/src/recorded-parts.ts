@@ -85,6 +85,8 @@ export function recordedRejection(
       errorRate: roundedIfAny(candidate.reading?.errorRate),
       rateLimitedRate: roundedIfAny(candidate.reading?.rateLimitedRate),
       ...ownUsage(offer, request, texts),
+      regions: offer.capabilities.regions,
+      serviceLevels: offer.capabilities.serviceLevels,
     }),
   }
 }

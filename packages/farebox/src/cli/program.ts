@@ -55,6 +55,8 @@ export async function runProgram(program: Command, parameters: readonly string[]
     if (absent) terminal.error(`farebox: install it beside farebox: npm install ${absent}`)
     else if (isReadOnly(error))
       terminal.error('farebox: SQLite writes beside a file that it reads too: copy it to where you may write')
+    else if (UNKNOWN_AUTHORITY.test(causeCode(error)))
+      terminal.error('farebox: trust its authority with ?sslmode=verify-full&sslrootcert=ca.pem in the URL')
     else if (isFareboxError(error) && error.isRetryable && !isLasting(error)) terminal.error('farebox: trying again may help')
     terminal.exitCode(1)
   }
@@ -76,12 +78,22 @@ function isReadOnly(error: unknown): boolean {
   return /^SQLITE_(READONLY|CANTOPEN)/.test(causeCode(error))
 }
 
-/** Whether a retry cannot help: a damaged file, or on Postgres a wrong password, a missing database or a missing privilege. */
+/**
+ * Whether a retry cannot help: a damaged file, or on Postgres a wrong password, a missing database, a missing privilege, a setting
+ * that it does not know, no TLS, a certificate for another host or out of date, or a missing file of certificates.
+ */
 function isLasting(error: unknown): boolean {
-  return /^(SQLITE_(CORRUPT|NOTADB)|28|3D000$|42501$)/.test(causeCode(error))
+  if (/^(SQLITE_(CORRUPT|NOTADB)|28|3D000$|42501$|42704$|ERR_TLS_|CERT_)/.test(causeCode(error))) return true
+  const cause = error instanceof Error ? error.cause : undefined
+  // Both are of `pg`, and the first has no code. A Unix socket that is not there is `connect ENOENT`, and may be there later.
+  return cause instanceof Error && /does not support SSL connections$|^ENOENT: .* open /.test(cause.message)
 }
 
-/** The database's own error code, such as `SQLITE_CORRUPT`. */
+/** Node's codes of a server's certificate whose authority it does not know. */
+const UNKNOWN_AUTHORITY =
+  /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?)$/
+
+/** The code of the database, such as `SQLITE_CORRUPT`, or of the connection to it. */
 function causeCode(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   return cause instanceof Error && 'code' in cause ? String(cause.code) : ''

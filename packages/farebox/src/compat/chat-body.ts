@@ -2,7 +2,16 @@ import type { ChatMessage, ContentPart, Tool } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
 import { messagesOptions, responsesOptions } from './translate-options.ts'
-import { givenOptions, imageUrl, modelName, present, promptCacheBreakpoint, refused, said } from './wire-schemas.ts'
+import {
+  givenOptions,
+  imageUrl,
+  modelName,
+  present,
+  promptCacheBreakpoint,
+  refused,
+  refusedOfOthers,
+  said,
+} from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.literal('text'), text: said, prompt_cache_breakpoint: promptCacheBreakpoint })
 const texts = z.union([said, z.array(z.discriminatedUnion('type', [textPart], { error: 'must be text' })).min(1)])
@@ -93,6 +102,7 @@ export const chatCompletionBody = z.looseObject({
   moderation: refused('is not supported: an answer has nowhere to put its results'),
   web_search_options: refused('is not supported'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
+  ...refusedOfOthers,
 })
 
 export type ChatCompletionBody = z.output<typeof chatCompletionBody>

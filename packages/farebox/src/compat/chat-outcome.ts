@@ -47,6 +47,7 @@ export function eventsOf(outcome: ChatOutcome): ChatStreamEvent[] {
   const parts = outcome.parts ?? plainParts(outcome)
   const likely = parts.findIndex((part) => 'text' in part && part.isRefusal === (text === ''))
   return [
+    ...(logprobs && likely < 0 ? [{ type: 'text' as const, text: '', logprobs }] : []),
     ...parts.flatMap((part, index): ChatStreamEvent[] => {
       if ('text' in part) return [{ type: 'text', ...part, ...(index === likely && { logprobs }) }]
       const call = toolCalls[part.call]

@@ -3,7 +3,7 @@ import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { embeddingList } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { tokenCounts } from './token-counts.ts'
-import { givenOptions, modelName, said } from './wire-schemas.ts'
+import { givenOptions, modelName, refusedOfOthers, said } from './wire-schemas.ts'
 
 const TOKENS = 'must be texts: token ids are not supported, since they differ between providers'
 const input = z.union([
@@ -16,6 +16,7 @@ const embeddingsBody = z.looseObject({
   input,
   encoding_format: z.enum(['float', 'base64']).nullish().describe('base64: 32-bit floats, little-endian'),
   dimensions: z.number().int().min(1).max(16_384).nullish(),
+  ...refusedOfOthers,
 })
 
 /** What an idempotency key keeps of an answer with vectors. */

@@ -79,6 +79,8 @@ class OutputItems {
 
   *read(event: ChatStreamEvent): Generator<Json, void, undefined> {
     if (event.type === 'text') {
+      // It has only likelihoods, which have no place here.
+      if (event.text === '') return
       const isRefusal = event.isRefusal === true
       if (this.#text && this.#text.isRefusal !== isRefusal) yield* this.#closeText()
       const open = this.#text ?? (yield* this.#openText(isRefusal))

@@ -3,7 +3,16 @@ import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
 import { toolOf } from './chat-body.ts'
 import { chatOptions, messagesOptions } from './translate-options.ts'
-import { givenOptions, imageUrl, modelName, present, promptCacheBreakpoint, refused, said } from './wire-schemas.ts'
+import {
+  givenOptions,
+  imageUrl,
+  modelName,
+  present,
+  promptCacheBreakpoint,
+  refused,
+  refusedOfOthers,
+  said,
+} from './wire-schemas.ts'
 
 const textPart = z.looseObject({
   type: z.enum(['input_text', 'output_text', 'text']),
@@ -106,6 +115,7 @@ export const responsesBody = z.looseObject({
   context_management: refused('is not supported: answers contain only text and tool calls'),
   max_tool_calls: refused('is not supported: the only tools are your own'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
+  ...refusedOfOthers,
 })
 
 export type ResponsesBody = z.output<typeof responsesBody>

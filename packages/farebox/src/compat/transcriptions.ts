@@ -20,6 +20,7 @@ const transcriptionForm = z.looseObject({
   timestamp_granularities: withoutTimes,
   'include[]': refused('is not supported'),
   include: refused('is not supported'),
+  url: refused('is not supported: send the recording as file, by whose length it is paid'),
 })
 
 /** Stands for an unknown language in a verbose transcript, which always names one. @source ISO 639-2 */

@@ -22,6 +22,29 @@ export function refused(why: string) {
 /** A mark within a message. Left out, it would change what the prompt costs: with `mode: explicit`, nothing else is cached. */
 export const promptCacheBreakpoint = refused('is not supported: leave it out, and the provider chooses what to cache')
 
+const OTHER_MODEL = 'is not supported: give one model, whose price is known'
+const OTHER_SERVER = 'is not supported: how the provider serves a request is not for its caller to choose'
+const SEARCH = 'is not supported: it costs more than tokens'
+
+/**
+ * Fields that other servers with OpenAI's API take: OpenRouter, LiteLLM (`fallbacks`), Vercel's gateway (`providerOptions`), xAI, Alibaba
+ * (`enable_search`). With them, one model would serve at the price of another, or cost more than its tokens.
+ *
+ * @source https://openrouter.ai/docs/api-reference/overview: `models`, `route`, `preset`, `provider`, `plugins`
+ * @source https://reference.langchain.com/javascript/modules/_langchain_xai.html: `search_parameters`
+ */
+export const refusedOfOthers = {
+  models: refused(OTHER_MODEL),
+  fallbacks: refused(OTHER_MODEL),
+  route: refused(OTHER_MODEL),
+  preset: refused(OTHER_SERVER),
+  provider: refused(OTHER_SERVER),
+  providerOptions: refused(OTHER_SERVER),
+  plugins: refused(SEARCH),
+  search_parameters: refused(SEARCH),
+  enable_search: z.literal(false, SEARCH).nullish(),
+}
+
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */
 export function givenOptions(body: Record<string, unknown>, { shape }: { shape: object }): Record<string, unknown> {
   const others = Object.entries(body).filter(

@@ -184,7 +184,8 @@ export class CallReplay {
 
   /** Excludes from a decision the providers that the API key may not use today. */
   #asAllowed(call: RecordedCall, decision: DecisionRecord): DecisionRecord {
-    const offered = this.#parts.catalog?.forService(call.service).map(({ offer }) => offer) ?? decision.candidates
+    const known = [...decision.candidates, ...decision.rejected]
+    const offered = this.#parts.catalog?.forService(call.service).map(({ offer }) => offer) ?? known
     const barred = offered.map(({ provider }) => provider).filter((provider) => !this.#permission(call, provider))
     if (barred.length === 0) return decision
     const excludes = [...new Set([...(decision.request.excludes ?? []), ...barred])]

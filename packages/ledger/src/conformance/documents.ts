@@ -70,6 +70,33 @@ export function exerciseDocuments(suite: Suite): void {
       expect(await suite.ledger.chargeback({ accountId, grantId: 'g' })).toMatchObject({ owed: credits(4) })
     })
 
+    it('documents are overwritten by their ids, in their own account and kind alone, and saving one again is still a replay', async () => {
+      const [accountId, stranger] = [await suite.account(0), await suite.account(0)]
+      const body = { text: 'what a model wrote' }
+      const save = (owner: string, kind: string, documentId: string) =>
+        suite.ledger.saveDocument({ accountId: owner, kind, documentId, body })
+      for (const documentId of ['a', 'b', 'c']) await save(accountId, 'answer', documentId)
+      await save(accountId, 'other', 'a')
+      await save(stranger, 'answer', 'a')
+      const input = { accountId, kind: 'answer', documentIds: ['a', 'c', 'unknown'], body: { text: null } }
+      await suite.ledger.overwriteDocuments(input)
+      await suite.ledger.overwriteDocuments({ ...input, documentIds: [] })
+      const kept = async (owner: string, kind: string, documentId: string) =>
+        (await suite.ledger.document(owner, kind, documentId))?.body
+      expect(await Promise.all(['a', 'b', 'c'].map((documentId) => kept(accountId, 'answer', documentId)))).toEqual([
+        input.body,
+        body,
+        input.body,
+      ])
+      expect([await kept(accountId, 'other', 'a'), await kept(stranger, 'answer', 'a')]).toEqual([body, body])
+      expect(await save(accountId, 'answer', 'a')).toMatchObject({ replayed: true })
+      const overwrite = (wrong: object) => suite.ledger.overwriteDocuments({ ...input, ...wrong })
+      await expectInvalid('documentId', () => overwrite({ documentId: 'a' }))
+      await expectInvalid('documentIds', () => overwrite({ documentIds: 'a' }))
+      await expectInvalid('documentIds[1]', () => overwrite({ documentIds: ['a', 5] }))
+      await expectInvalid('body', () => overwrite({ body: [] }))
+    })
+
     it('what JSON cannot carry is refused by name', async () => {
       const accountId = await suite.account(0)
       const cyclic: Record<string, unknown> = {}

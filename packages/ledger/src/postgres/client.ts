@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { arrayLiteral, type Parameter } from './codec.ts'
 import { Exchange, type ExchangeConnection } from './exchange.ts'
 
@@ -21,7 +22,14 @@ export async function ask(client: PostgresClient, statement: Parameters<Postgres
   return (await client.query({ ...statement, ...AS_TEXT })).rows
 }
 
-const AS_TEXT = { types: { getTypeParser: () => (text: string) => text } }
+const AS_TEXT = {
+  types: { getTypeParser: (_: number, format?: string) => (format === 'binary' ? refuseBinary : (text: string) => text) },
+}
+
+/** No single query can turn off what the host's pool turned on. Read as text, a time would be `NaN`, which is never past. */
+function refuseBinary(): never {
+  throw new InvalidOptionError('the pool must read values as text: leave out binary: true, and pg.defaults.binary')
+}
 
 /** How statements are sent. */
 export interface SendOptions {

@@ -88,7 +88,7 @@ const known: Record<keyof PostgresOptions, true> = {
 const ANSWER_TIMEOUT_MS = 30_000
 /** Timeout of a read, which blocks nobody and may have much to go through. */
 const READ_TIMEOUT_MS = 300_000
-/** Timeout of a rollback. The connection of one that fails is dropped either way. */
+/** Timeout of a rollback. The connection of one that fails is dropped. */
 const ROLLBACK_TIMEOUT_MS = 1_000
 
 /** The statements around those of a batch. */
@@ -157,6 +157,14 @@ function checkConnectionString(connectionString: string | undefined): void {
 /** The newest batch that joined each client's transaction. A batch reads and then writes, so two must not interleave. */
 const joined = new WeakMap<PostgresClient, Promise<unknown>>()
 
+/** The clients that could not roll back, and so may be in a transaction still. */
+const unended = new WeakSet<PostgresClient>()
+
+/** Rolls back after an error, which alone matters: the server may be gone, or have rolled back already. */
+async function rollBack(client: PostgresClient): Promise<void> {
+  await client.query(ROLLBACK).catch(() => unended.add(client))
+}
+
 class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly name = 'postgres'
   readonly clock: Clock | undefined
@@ -212,8 +220,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
               timeoutMs,
             })
           } catch (error) {
-            // The server may be gone or have rolled back already. Only the first error matters.
-            await client.query(ROLLBACK).catch(() => undefined)
+            await rollBack(client)
             throw error
           }
         })
@@ -347,7 +354,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
         await client.query({ text: 'COMMIT' })
         return result
       } catch (error) {
-        await client.query(ROLLBACK).catch(() => undefined)
+        await rollBack(client)
         throw error
       }
     }).catch((error: unknown) => {
@@ -366,8 +373,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       client.release()
       return result
     } catch (error) {
-      // A broken connection must not return to the pool. One whose transaction lost a conflict may.
-      client.release(!isConflict(error))
+      // A broken connection must not return to the pool. One whose transaction lost a conflict may, once that has ended.
+      client.release(!isConflict(error) || unended.has(client))
       throw error
     } finally {
       client.off?.('error', ignore)

@@ -71,3 +71,20 @@ describe('a price that differs makes a new version', () => {
     expect(() => new PriceBook(updated.document)).not.toThrow()
   })
 })
+
+it('takes no alias that is the name of a row which stays: a name has one price', () => {
+  const document = bookOf(
+    entry([flat('1')], { provider: 'davinci', aliases: ['ours'] }),
+    entry([flat('3')], { provider: 'davinci-2' }),
+  )
+  const imported = entry([flat('2')], { provider: 'davinci', aliases: ['ours', 'davinci-2'] })
+  const updated = updateBook(document, [imported], options)
+  expect(updated.changes.map(({ what }) => what)).toEqual(['tokens'])
+  expect(new PriceBook(updated.document).document.versions.at(-1)?.entries.map(({ aliases }) => aliases)).toEqual([
+    ['ours'],
+    undefined,
+  ])
+  const alone = entry([flat('1')], { provider: 'davinci', aliases: ['davinci-2'] })
+  const unchanged = bookOf(entry([flat('1')], { provider: 'davinci' }), entry([flat('3')], { provider: 'davinci-2' }))
+  expect(updateBook(unchanged, [alone], options)).toEqual({ document: unchanged, changes: [], notInBook: 0 })
+})

@@ -51,7 +51,9 @@ export function updateBook(
   { version, effectiveFrom, addRows = false }: UpdateOptions,
 ): BookUpdate {
   const last = document.versions.at(-1)
-  const sources = new Map(imported.map((entry) => [keyOf(entry), entry]))
+  const keys = new Set(imported.map(keyOf))
+  const staying = new Set((last?.entries ?? []).filter((entry) => !keys.has(keyOf(entry))).flatMap(namesOf))
+  const sources = new Map(imported.map((entry) => [keyOf(entry), withoutAliases(entry, staying)]))
   const changes: PriceChange[] = []
   const entries = (last?.entries ?? []).map((entry) => {
     const source = sources.get(keyOf(entry))
@@ -78,6 +80,22 @@ export function updateBook(
     changes,
     notInBook,
   }
+}
+
+/** Leaves out the aliases that rows which stay are found by: a name has one price. */
+function withoutAliases(entry: EntryDocument, staying: ReadonlySet<string>): EntryDocument {
+  const { aliases: all, ...others } = entry
+  const aliases = all?.filter((alias) => !staying.has(nameKeyOf(entry, alias)))
+  return aliases?.length === all?.length ? entry : { ...others, ...(aliases && aliases.length > 0 && { aliases }) }
+}
+
+function namesOf(entry: EntryDocument): string[] {
+  return [entry.model ?? entry.provider, ...(entry.aliases ?? [])].map((name) => nameKeyOf(entry, name))
+}
+
+/** An entry without a model is found by its provider's name, another by its model's. */
+function nameKeyOf({ service, provider, model }: EntryDocument, name: string): string {
+  return JSON.stringify(model === undefined ? [service, name] : [service, provider, name])
 }
 
 function changesOf(before: EntryDocument, after: EntryDocument): PriceChange[] {

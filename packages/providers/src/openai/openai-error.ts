@@ -105,10 +105,13 @@ function isStatus(code: unknown): code is number {
 /** The most characters of a message to look at. */
 const WORDS_MAX = 2_000
 
-/** Whether a request alone needs more than a limit allows within a minute: waiting cannot help it, and hinders nobody else. */
+/**
+ * Whether a request alone needs more than a limit allows within a minute: waiting cannot help it, and hinders nobody else. A limit
+ * of 0 refuses everybody.
+ */
 function exceedsLimit(words: string): boolean {
   const [, limit, requested] = /\bLimit (\d{1,15}), (?:Used \d{1,15}, )?Requested (\d{1,15})\b/i.exec(words) ?? []
-  return limit !== undefined && Number(requested) > Number(limit)
+  return limit !== undefined && Number(limit) > 0 && Number(requested) > Number(limit)
 }
 
 /** An answer of this many tokens is as long as most requests let theirs become. */

@@ -51,6 +51,8 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   const refusal = asText(delta?.refusal)
   if (text) events.push({ type: 'text', text, ...logprobs })
   else if (refusal) events.push({ type: 'text', text: refusal, isRefusal: true, ...logprobs })
+  // Half a character has no text yet, and a tool call has none, but their tokens have likelihoods.
+  else if (isLikely(choice.logprobs)) events.push({ type: 'text', text: '', ...logprobs })
   for (const part of Array.isArray(delta?.tool_calls) ? delta.tool_calls : []) {
     const call = asRecord(part)
     const named = asRecord(call?.function)
@@ -65,4 +67,10 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
     })
   }
   return events
+}
+
+/** Whether likelihoods are those of any token. */
+function isLikely(given: unknown): boolean {
+  const { content, refusal } = asRecord(given) ?? {}
+  return [content, refusal].some((tokens) => Array.isArray(tokens) && tokens.length > 0)
 }

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { openLoopback } from '../farebox/parties.ts'
+import { clients, openaiOver, openCompat } from './open-compat.ts'
+
+const chat = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'hello' }] }
+const response = { model: 'gpt-4o-mini', input: 'hello' }
+const embedding = { model: 'text-embedding-3-small', input: 'hello' }
+
+/** What other servers with OpenAI's API let a caller choose: who serves, and what costs more than tokens. */
+const steering: Readonly<Record<string, unknown>> = {
+  models: ['openai/o1-pro'],
+  fallbacks: ['o1-pro'],
+  route: 'fallback',
+  preset: 'dear',
+  provider: { order: ['dearest'] },
+  providerOptions: { gateway: { models: ['o1-pro'] } },
+  plugins: [{ id: 'web', max_results: 50 }],
+  search_parameters: { mode: 'on' },
+  enable_search: true,
+}
+
+describe.each(clients)('what another server would serve or bill otherwise, from $sdk', ({ Client }) => {
+  it.each(Object.entries(steering))('is refused by name, and nothing is sent or charged: %s', async (name, value) => {
+    const server = await openLoopback()
+    const { openai, spent } = await openCompat({ Client, provider: openaiOver(server) })
+    const client = openai()
+    const own = { [name]: value }
+    const refusal = { status: 422, param: name }
+    await expect(client.chat.completions.create({ ...chat, ...own })).rejects.toMatchObject(refusal)
+    await expect(client.chat.completions.create({ ...chat, ...own, stream: true })).rejects.toMatchObject(refusal)
+    await expect(client.responses.create({ ...response, ...own })).rejects.toMatchObject(refusal)
+    await expect(client.embeddings.create({ ...embedding, ...own })).rejects.toMatchObject(refusal)
+    expect([server.requests.length, await spent()]).toEqual([0, 0n])
+  })
+})
+
+it('a request that says it wants none of it is served', async () => {
+  const server = await openLoopback()
+  const { api } = await openCompat({ provider: openaiOver(server) })
+  const none = { ...Object.fromEntries(Object.keys(steering).map((name) => [name, null])), enable_search: false }
+  expect((await api.post('/v1/chat/completions', { ...chat, ...none })).status).toBe(200)
+})
+
+it('a recording is the file that was sent, and none at a URL', async () => {
+  const server = await openLoopback()
+  const { openai, spent } = await openCompat({ provider: openaiOver(server) })
+  const file = new File([readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))], 'question.wav')
+  const asked = { model: 'gpt-transcribe', file, url: 'https://example.com/ten-hours.wav' }
+  await expect(openai().audio.transcriptions.create(asked)).rejects.toMatchObject({ status: 422, param: 'url' })
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+})
