@@ -1,6 +1,6 @@
 import { createAdminClient, createClient, FareboxApiError, FareboxConnectionError } from '@farebox/client'
 import { simulated } from '@farebox/providers/simulated'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openAccount, openBox } from '../farebox/open-box.ts'
 import { adminToken, cutLines, serve, serveApi } from './serve-api.ts'
 
@@ -120,6 +120,57 @@ describe('a server that is not well', () => {
       .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(FareboxConnectionError)
     expect(error).toMatchObject({ code: 'CONNECTION_FAILED', cause: expect.anything() })
+  })
+
+  it('is given more time after each failure', async () => {
+    const waits: number[] = []
+    const { setTimeout: real } = globalThis
+    const spy = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms = 0) => {
+      waits.push(ms)
+      return real(run, ms === 120_000 ? ms : 0)
+    }) as typeof setTimeout)
+    onTestFinished(() => spy.mockRestore())
+    const fetch = async () => new Response('', { status: 503 })
+    await expect(createClient({ baseUrl: 'http://farebox.test', apiKey: 'k', fetch, retries: 3 }).credits()).rejects.toThrow(
+      '503',
+    )
+    const [first = 0, second = 0, third = 0, ...more] = waits.filter((ms) => ms !== 120_000)
+    expect([first >= 125 && first <= 250, second >= 250 && second <= 500, third >= 500 && third <= 1_000]).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(more).toEqual([])
+  })
+
+  it('keeps no process alive once it is given up', async () => {
+    const fetch = async () => {
+      throw new TypeError('refused')
+    }
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+    const client = createClient({ baseUrl: 'http://farebox.test', apiKey: 'k', fetch, retries: 0 })
+    for (let times = 0; times < 5; times++) await expect(client.credits()).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+    expect(timers()).toBeLessThanOrEqual(before)
+  })
+
+  it('may name a time without telling its own clock', async () => {
+    const url = await serve((_, response) => {
+      response.sendDate = false
+      response.writeHead(503, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }).end()
+    })
+    const error = await createClient({ baseUrl: url, apiKey: 'k' })
+      .credits()
+      .catch((thrown: unknown) => thrown)
+    expect((error as FareboxApiError).retryAfterMs).toBeGreaterThan(3_000_000)
+  })
+
+  it('is told of by its status, whatever it says in a page that claims to be JSON', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(500, { 'content-type': 'application/json' }).end('<html>')
+    })
+    const asked = createClient({ baseUrl: url, apiKey: 'k', retries: 0 }).credits()
+    await expect(asked).rejects.toMatchObject({ status: 500, code: 'HTTP_500' })
   })
 
   it('may not answer something else than a JSON object', async () => {
@@ -293,6 +344,37 @@ describe('a caller who leaves', () => {
     await expect(asked).rejects.toMatchObject({ name: 'AbortError' })
     expect(requests).toBe(1)
   })
+
+  it('leaves nothing behind that waits, and is not asked for after an answer', async () => {
+    const leaving = new AbortController()
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    let [requests, listeners] = [0, 0]
+    const added = vi.spyOn(leaving.signal, 'addEventListener').mockImplementation((...input) => {
+      listeners += 1
+      AbortSignal.prototype.addEventListener.apply(leaving.signal, input as [string, () => void])
+    })
+    const removed = vi.spyOn(leaving.signal, 'removeEventListener').mockImplementation((...input) => {
+      listeners -= 1
+      AbortSignal.prototype.removeEventListener.apply(leaving.signal, input as [string, () => void])
+    })
+    const fetch = async () => {
+      requests += 1
+      return requests === 1
+        ? new Response('', { status: 503 })
+        : new Response('', { status: 503, headers: { 'retry-after': '60' } })
+    }
+    const before = timers()
+    const client = createClient({ baseUrl: 'http://farebox.test', apiKey: 'k', fetch })
+    const asked = client.credits({ signal: leaving.signal })
+    await expect.poll(() => requests).toBe(2)
+    await expect.poll(() => listeners).toBe(1)
+    leaving.abort(new Error('the tab was closed'))
+    // It would wait for a minute.
+    await expect(asked).rejects.toThrow('the tab was closed')
+    expect(added).toHaveBeenCalledTimes(2)
+    expect(removed).toHaveBeenCalledTimes(1)
+    expect(timers()).toBeLessThanOrEqual(before)
+  }, 50_000)
 
   it('sends nothing when it has left before', async () => {
     let requests = 0

@@ -59,6 +59,61 @@ describe('the price of a phone call is explained by its numbers', () => {
   })
 })
 
+describe('where a new version of the prices begins in the middle', () => {
+  const begins = Date.parse('2026-06-01T00:00:00Z')
+  const version = (name: string, at: number, ...entries: Entry[]) => ({
+    version: name,
+    effective_from: new Date(at).toISOString(),
+    entries,
+  })
+  const book =
+    (...old: Entry[]) =>
+    (...newer: Entry[]) =>
+      new PriceBook({
+        name: 'ours',
+        currency: 'credits',
+        versions: [version('1', begins - 86_400_000, ...old), version('2', begins, ...newer)],
+      })
+
+  it.each([0, 1_000])('a call is explained by the prices that it began with, when it ends %i ms after', async (lateMs) => {
+    let now = begins - 1_000
+    const answers: ProviderAdapter = {
+      name: 'answers',
+      isSimulated: false,
+      availability: { status: 'ready' },
+      offers: [{ service: 'gpt', provider: 'usual', model: 'usual', capabilities: {}, quality: 0.8, latencyMs: 100 }],
+      async chat() {
+        now = begins + lateMs
+        const quantities = [{ meter: 'input', quantity: quantity(1_000), unit: 'tokens' as const }]
+        return { text: 'Hello', finishReason: 'stop', model: 'usual', usage: { quantities, certainty: 'exact' } }
+      },
+    }
+    const workflow = await open({
+      prices: book(chat('usual', '2'))(chat('usual', '5')),
+      providers: [answers],
+      configuration: presets.balanced({ primaryAiModel: 'usual' }),
+      clock: () => now,
+    })
+    await workflow.chat({ messages: [{ role: 'user', content: 'Hello' }], outputTokensMax: 10 })
+    expect(await explained(workflow)).toEqual([['2', '2']])
+  })
+
+  it('so are all slices of a call, whose price depends on the time of day when it began', async () => {
+    let now = begins - 60_000
+    const night = { name: 'night', zone: 'UTC', from: '23:00', until: '00:00' }
+    const rates = (amount: string) => [{ unit: 'minutes' as const, amount }]
+    const dear = phone('20', { windows: [{ ...night, rates: rates('50') }] })
+    const workflow = await open({ prices: book(dear)(phone('30')), clock: () => now })
+    await workflow.record('phone', 'twilio', 1, 'minutes', { call: 'a' })
+    now = begins + 60_000
+    await workflow.record('phone', 'twilio', 1, 'minutes', { call: 'a' })
+    expect(await explained(workflow)).toEqual([
+      ['50', '50'],
+      ['50', '100'],
+    ])
+  })
+})
+
 it.each([
   ['plain', {}, '40'],
   ['with a fee', { connect_fee: '5' }, '45'],

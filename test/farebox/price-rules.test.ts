@@ -40,6 +40,35 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect((await workflow.close()).total_credits_used).toBe(45 + 30)
   })
 
+  it('is another call than one of the same name at another provider or service', async () => {
+    const [version] = metered.document.versions
+    const entries = (version?.entries ?? []).flatMap((entry) =>
+      entry.service === 'phone' ? [entry, { ...entry, provider: 'other' }, { ...entry, service: 'voice_stt' }] : [entry],
+    )
+    const prices = new PriceBook({ ...metered.document, versions: [{ ...version, version: '1', entries }] } as PriceBookDocument)
+    const box = await openBox({ on, prices })
+    const workflow = box.workflow({ accountId: (await openAccount(box)).accountId, name: 'call' })
+    const record = async (service: 'phone' | 'voice_stt', provider: string) =>
+      formatCredits((await workflow.record(service, provider, 60, 'seconds', { call: 'a' })).creditsUsed)
+    const first = [await record('phone', 'twilio'), await record('phone', 'other'), await record('voice_stt', 'twilio')]
+    expect(first).toEqual(['30', '30', '30'])
+    expect(await record('phone', 'twilio')).toBe('15')
+    const explained = (await workflow.explain()).map(({ explanation }) => explanation?.charged)
+    expect(explained).toEqual(['30', '30', '30', '45'])
+  })
+
+  it('costs us each second once', async () => {
+    const entries = [{ service: 'phone', provider: 'twilio', rates: [{ unit: 'minutes' as const, amount: '0.06' }] }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const costs = new PriceBook({ name: 'costs', currency: 'usd', versions })
+    const box = await openBox({ on, prices: metered, costs })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    for (const seconds of [10, 20, 5]) await workflow.record('phone', 'twilio', seconds, 'seconds', { call: 'a' })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.map(({ cost }) => cost)).toEqual([10_000_000n, 20_000_000n, 5_000_000n])
+  })
+
   it('costs the same over HTTP, at once and replayed', async () => {
     const box = await openBox({ on, prices: metered })
     const api = await serveApi(box, (await openAccount(box)).key)

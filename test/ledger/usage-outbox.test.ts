@@ -49,6 +49,38 @@ describe.each([
     return new UsageOutbox(ledger, { name: 'books', deliver: (record) => void told.push(nameOf(record)), ...options })
   }
 
+  test('is all that one account has at once, however much that is, and each record once', async () => {
+    await Promise.all(Array.from({ length: 250 }, (_, index) => charge('ada', `u${index}`, '0.000001')))
+    const told: string[] = []
+    const outbox = outboxTo(told)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 250, failed: 0, givenUp: 0 })
+    expect(new Set(told).size).toBe(250)
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+  })
+
+  test('has not failed when it was cut short by stopping: it is neither reported nor given up', async () => {
+    await charge('ada', 'u')
+    const begun = Promise.withResolvers<void>()
+    const errors: unknown[] = []
+    const outbox = outboxTo([], {
+      attemptsMax: 1,
+      onError: (error) => errors.push(error),
+      deliver: (_, signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+          begun.resolve()
+        }),
+    })
+    const delivering = outbox.deliverDue()
+    await begun.promise
+    await outbox.stop()
+    expect(await delivering).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    expect(errors).toEqual([])
+    const told: string[] = []
+    await outboxTo(told).deliverDue()
+    expect(told).toEqual(['ada u'])
+  })
+
   test('is each record and correction once, in the order of its account, across restarts', async () => {
     const told: string[] = []
     const outbox = outboxTo(told)

@@ -23,6 +23,10 @@ describe('retryWaitMs', () => {
     expect(retryWaitMs(new TypeError('a defect'), 1, 0)).toBeUndefined()
   })
 
+  it('never sends again what an answer had begun for', () => {
+    expect(retryWaitMs(new FareboxConnectionError('STREAM_CUT', 'cut', { cause: undefined }), 1, 0)).toBeUndefined()
+  })
+
   it('waits twice as long after each failure, and never beyond eight seconds', () => {
     expect([1, 2, 3, 4, 5, 6, 7, 50].map((failures) => retryWaitMs(lost, failures, 1))).toEqual([
       250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000,

@@ -113,6 +113,36 @@ export function exerciseImports(suite: Suite): void {
       await expectInvalid('rows', () => importBalances(suite.ledger, once, { isStrict: true }))
     })
 
+    it('a dry run tells of a balance that was imported before from another source', async () => {
+      tests++
+      const source = rows({ ada: '5' })
+      await imports(source)
+      const report = await imports(source, { source: 'promo', isDryRun: true })
+      expect(report).toMatchObject({ ...nothing, different: 1 })
+      expect(report.problems[0]?.reason).toContain('5 credits (promo)')
+    })
+
+    it('a user who comes three times is planned by the first balance, as it is imported', async () => {
+      tests++
+      const source = [...rows({ ada: '5' }), ...rows({ ada: '6' }), ...rows({ ada: '5' })]
+      const counts = { granted: 1, different: 1, importedBefore: 1 }
+      expect(await imports(source, { isDryRun: true, concurrency: 1 })).toMatchObject(counts)
+      expect(await imports(source, { concurrency: 1 })).toMatchObject(counts)
+    })
+
+    it('a source full of bad rows is counted whole, and told of by its first thousand', async () => {
+      tests++
+      const bad = Array.from({ length: 1_001 }, (_, index) => ({ accountId: user('bad'), credits: `x${index}` }))
+      const report = await imports(bad, { isDryRun: true })
+      expect([report.failed, report.problems.length, report.problems.at(-1)?.line]).toEqual([1_001, 1_000, 1_000])
+    })
+
+    it('a billion credits are imported, and a millionth more is not', async () => {
+      tests++
+      const report = await imports(rows({ rich: '1000000000', richer: '1000000000.000001' }), { isDryRun: true })
+      expect(report).toMatchObject({ granted: 1, failed: 1, creditsGranted: credits(1_000_000_000) })
+    })
+
     it('a user who comes twice with two balances keeps everything out when it is strict, and is planned once', async () => {
       tests++
       const [ada, grace] = rows({ ada: '5', grace: '1' }) as [BalanceRow, BalanceRow]
