@@ -261,68 +261,36 @@ async function closedPort(): Promise<number> {
 }
 
 it('live work and metered time that ended while the database was away are on the receipt once it is back', async () => {
-  const folder = databaseFolder('live')
-  const store = sqlite({ filename: join(folder, 'credits.db') })
-  const commit = store.commit.bind(store)
-  let isAway = false
-  store.commit = async (operations, transaction) => {
-    if (!isAway) return commit(operations, transaction)
-    throw new LedgerUnavailableError('the database is away')
-  }
-  const box = createFarebox({
-    store,
-    providers: [simulated()],
-    spool: { directory: join(folder, 'spool'), retryMs: 3_600_000 },
-    onError: () => {},
-  })
-  onTestFinished(async () => {
-    await box.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  await box.migrate()
+  const { box, database } = await openBoxThatSpools('live')
   const { accountId } = await openAccount(box)
   const { balance } = await box.ledger.balance(accountId)
   const workflow = box.workflow({ accountId, name: 'away' })
   const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
   async function* audio() {
     yield new Uint8Array(8_000 * 30)
-    isAway = true
+    database.isAway = true
   }
   const stream = await workflow.listen({ audio: audio(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
   const heard = await stream.settled
   const called = await time.end(60)
   expect([heard.creditsUsed > 0n, called.creditsUsed > 0n, await box.ledger.spooled()]).toEqual([true, true, 2])
-  isAway = false
+  database.isAway = false
   const { total_credits_used } = await workflow.close()
   expect(credits(total_credits_used)).toBe(heard.creditsUsed + called.creditsUsed)
   expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(total_credits_used), held: 0n })
 })
 
 it('metered time whose charge is still in the spool sets aside what that will take as well', async () => {
-  const folder = databaseFolder('meter')
-  const store = sqlite({ filename: join(folder, 'credits.db') })
-  const commit = store.commit.bind(store)
-  let isAway = false
-  store.commit = async (operations, transaction) => {
-    if (!isAway) return commit(operations, transaction)
-    throw new LedgerUnavailableError('the database is away')
-  }
-  const directory = join(folder, 'spool')
-  const box = createFarebox({ store, providers: [simulated()], spool: { directory, retryMs: 3_600_000 }, onError: () => {} })
-  onTestFinished(async () => {
-    await box.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  await box.migrate()
+  const { box, database } = await openBoxThatSpools('meter')
   // Two minutes.
   const { accountId } = await openAccount(box, { balance: credits(40) })
   const workflow = box.workflow({ accountId, name: 'away' })
   const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
   for (let second = 1; second < 60; second += 1) await time.reached(second)
-  isAway = true
+  database.isAway = true
   await time.reached(60)
   for (let second = 61; second < 66; second += 1) await time.reached(second)
-  isAway = false
+  database.isAway = false
   await time.reached(66)
   await time.reached(67)
   // Somebody else takes all that the call has not set aside.
@@ -336,3 +304,23 @@ it('metered time whose charge is still in the spool sets aside what that will ta
   expect(records.map(({ shortfall }) => shortfall)).toEqual([0n, 0n])
   expect(records.reduce((sum, { charged }) => sum + charged, 0n)).toBe(credits(26))
 })
+
+/** A Farebox that spools usage while its database is away, and sends it only when something asks for that. */
+async function openBoxThatSpools(name: string) {
+  const folder = databaseFolder(name)
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const database = { isAway: false }
+  const commit = store.commit.bind(store)
+  store.commit = async (operations, transaction) => {
+    if (!database.isAway) return commit(operations, transaction)
+    throw new LedgerUnavailableError('the database is away')
+  }
+  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+  const box = createFarebox({ store, providers: [simulated()], spool, onError: () => {} })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  return { box, database }
+}

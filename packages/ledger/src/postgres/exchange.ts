@@ -26,6 +26,7 @@ export class Exchange implements Sending {
   /** The names of statements that this connection keeps, or `undefined` if it is to keep none. */
   readonly #prepared: Set<string> | undefined
   readonly #answer = Promise.withResolvers<string[][][]>()
+  /** What was sent, in order. Read by whoever wraps a client to log its queries, too. */
   readonly statements: Statement[] = []
   #state: 'new' | 'begun' | 'ended' = 'new'
   /** What `pg` lets this write to, once it is this query's turn. */

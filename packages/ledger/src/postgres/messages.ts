@@ -1,13 +1,14 @@
 import { LedgerInternalError } from '../errors.ts'
 import type { ArrayType, ArrayValue, Element, Parameter } from './codec.ts'
 
-const FIRST_BYTES = 4_096
-/** A buffer for the largest usual batch. A rarer, larger one grows. */
-const EXPECTED_BYTES_MAX = 2 ** 20
-/** The longest message that Postgres reads. */
+/** The size of the first buffer, in bytes. A longer batch doubles it. */
+const FIRST_BYTES = 16_384
+/** The longest message that Postgres reads, in bytes. */
 const MESSAGE_BYTES_MAX = 2 ** 30 - 1
 /** Texts up to this length are copied here, which is faster than to call Node for them. */
 const SHORT = 24
+/** Texts from this length on are measured before they are written. */
+const LONG = 1_048_576
 
 const TEXT_FORMAT = 0
 const BINARY_FORMAT = 1
@@ -17,9 +18,6 @@ const ARRAY_HEAD_BYTES = 20
 const ELEMENT_OIDS: Record<ArrayType, number> = { text: 25, bigint: 20, boolean: 16 }
 const NULL_LENGTH = -1
 
-/** What the last messages needed, so that the next begin with a buffer that need not grow. */
-let expectedBytes = FIRST_BYTES
-
 /**
  * Messages of Postgres' extended query protocol, written one after another into one buffer. Arrays are in binary format. As text,
  * every quotation mark would be escaped here and every character parsed there.
@@ -27,7 +25,7 @@ let expectedBytes = FIRST_BYTES
  * Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export class Messages {
-  #bytes = Buffer.allocUnsafeSlow(expectedBytes)
+  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #view = new DataView(this.#bytes.buffer)
   #length = 0
 
@@ -77,7 +75,6 @@ export class Messages {
 
   /** Returns all messages. No more can be written. */
   finish(): Buffer {
-    expectedBytes = Math.min(Math.max(FIRST_BYTES, 2 * this.#length), EXPECTED_BYTES_MAX)
     return this.#bytes.subarray(0, this.#length)
   }
 
@@ -137,8 +134,8 @@ export class Messages {
 
   #utf8(text: string): void {
     const { length } = text
-    // A code unit becomes three bytes at most. Of a long text, so much is not reserved for nothing.
-    this.#reserve(length > EXPECTED_BYTES_MAX ? Buffer.byteLength(text) : 3 * length)
+    // A code unit becomes three bytes at most, mostly one. For a long text, that would be too much memory for nothing.
+    this.#reserve(length < LONG ? 3 * length : Buffer.byteLength(text))
     if (length > SHORT || !this.#shortAscii(text)) this.#length += this.#bytes.write(text, this.#length)
   }
 

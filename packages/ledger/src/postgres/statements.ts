@@ -14,9 +14,9 @@ const WORTH_A_SHAPE = 8
 const SHAPES_MAX = 100
 
 /**
- * The rows to insert. Columns in the bit set `same` have one value in all rows. The others are arrays. In the select list, Postgres
- * unnests arrays row by row. In FROM, it would first copy each column. By its full name: of one for anyarray and somebody's own for
- * text[] on the search path, Postgres takes the latter.
+ * The rows to insert. Columns in the bit set `same` have one value in all rows. The others are arrays, of which there is always one,
+ * since rows differ in their key. In the select list, Postgres unnests arrays row by row. In FROM, it would first copy each column.
+ * By its full name: of one for anyarray and somebody's own for text[] on the search path, Postgres takes the latter.
  */
 function source(columns: readonly Column[], same: number): string {
   const values = columns.map((column, index) => {
@@ -105,7 +105,7 @@ export class Statements {
     if (rows.length === 0) return
     const arrays = columnArrays(table, rows)
     const same = rows.length < WORTH_A_SHAPE || this.#isDistributed ? [] : arrays.map(sameValue)
-    const shape = this.#shapeOf(`${key} `, same)
+    const shape = this.#shapeOf(key, same)
     const text = this.#text(`${key} ${shape}`, () =>
       makeText(table, { ...this.#dialect, source: (columns) => source(columns, shape) }),
     )
@@ -115,7 +115,7 @@ export class Statements {
   /** Which columns are to be sent as one value, as a bit set. None where that would be one statement too many. */
   #shapeOf(key: string, same: readonly (string | null | undefined)[]): number {
     const shape = same.reduce((bits, value, index) => (value === undefined ? bits : bits | (1 << index)), 0)
-    if (shape === 0 || this.#texts.has(key + shape)) return shape
+    if (shape === 0 || this.#texts.has(`${key} ${shape}`)) return shape
     this.#shapes += 1
     return this.#shapes > SHAPES_MAX ? 0 : shape
   }
