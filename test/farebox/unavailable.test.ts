@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { quantity } from '@farebox/core'
+import { nanoUsd, type ProviderAdapter, quantity } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
-import { createFarebox, credits } from 'farebox'
+import { createFarebox, credits, type FareboxOptions } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
@@ -305,10 +305,63 @@ it('metered time whose charge is still in the spool sets aside what that will ta
   expect(records.reduce((sum, { charged }) => sum + charged, 0n)).toBe(credits(26))
 })
 
+it('a part that a dead process has left in its spool is not charged beside the count of its provider', async () => {
+  let time = Date.now()
+  const began = time
+  const broken = Promise.withResolvers<void>()
+  const ears: ProviderAdapter = {
+    ...simulated({ services: ['voice_stt'], name: 'ears' }),
+    async *streamTranscription({ audio }) {
+      yield { type: 'open' }
+      for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true, requestId: 'R1' }
+    },
+    async *records({ from, until }) {
+      if (began < from || began >= until) return
+      const usage = {
+        quantities: [{ meter: 'duration', quantity: quantity(160), unit: 'seconds' as const }],
+        certainty: 'exact' as const,
+      }
+      yield { requestId: 'R1', service: 'voice_stt', at: began, status: 'final', usage, cost: nanoUsd(160_000_000n) }
+    },
+  }
+  const { box, database, folder } = await openBoxThatSpools('dead', { providers: [ears], clock: () => time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'hotline' })
+  async function* sound() {
+    for (let second = 0; second < 150; second += 1) {
+      if (second === 101) database.isAway = true
+      yield new Uint8Array(8_000)
+    }
+    await broken.promise
+  }
+  const live = await workflow.listen({ audio: sound(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+  await expect.poll(() => box.ledger.spooled()).toBeGreaterThan(0)
+  database.isAway = false
+  time += 20 * 60_000
+  // Another process, which cannot see the spool.
+  const clock = () => time
+  const store = sqlite({ filename: join(folder, 'credits.db'), clock })
+  const other = createFarebox({ store, providers: [ears], clock })
+  const { differences } = await other.reconcile()
+  await other.close()
+  expect(differences).toMatchObject([
+    { type: 'usage_differs', isApplied: true },
+    { type: 'late_price', isApplied: true },
+  ])
+  const due = (await box.ledger.workflow(accountId, workflow.id)).spent
+  expect(due).toBe(credits(22))
+  expect(await box.ledger.sendSpooled()).toMatchObject({ sent: 0, waiting: 0 })
+  broken.resolve()
+  await live.settled.catch(() => undefined)
+  await box.ledger.sendSpooled()
+  expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(due)
+  await workflow.close()
+})
+
 /** A Farebox that spools usage while its database is away, and sends it only when something asks for that. */
-async function openBoxThatSpools(name: string) {
+async function openBoxThatSpools(name: string, options: Partial<FareboxOptions> = {}) {
   const folder = databaseFolder(name)
-  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const store = sqlite({ filename: join(folder, 'credits.db'), clock: options.clock })
   const database = { isAway: false }
   const commit = store.commit.bind(store)
   store.commit = async (operations, transaction) => {
@@ -316,11 +369,11 @@ async function openBoxThatSpools(name: string) {
     throw new LedgerUnavailableError('the database is away')
   }
   const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
-  const box = createFarebox({ store, providers: [simulated()], spool, onError: () => {} })
+  const box = createFarebox({ store, providers: [simulated()], spool, onError: () => {}, ...options })
   onTestFinished(async () => {
     await box.close()
     rmSync(folder, { recursive: true, force: true })
   })
   await box.migrate()
-  return { box, database }
+  return { box, database, folder }
 }

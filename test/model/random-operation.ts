@@ -247,8 +247,10 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     // The last settlement goes by the hold's own id, as the ledger names it unless it is told otherwise.
     const usageId = final && choices.happens(60) ? holdId : choices.happens(3) ? draw.known(draw.usageIds) : `s${index}`
     const closesWorkflow = final ? choices.maybe(12, () => true) : undefined
+    const partOf = final || usageId === holdId ? undefined : choices.maybe(40, () => holdId)
     const overage = choices.maybe(10, () => 'cap' as const)
-    return { holdId, usageId, usage: draw.usage, provider: choices.maybe(15, () => 'z'), final, closesWorkflow, overage }
+    const provider = choices.maybe(15, () => 'z')
+    return { holdId, usageId, usage: draw.usage, provider, final, partOf, closesWorkflow, overage }
   },
   charge(draw) {
     const { choices } = draw

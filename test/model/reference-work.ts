@@ -209,7 +209,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return this.usages.filter((usage) => usage.holdId === holdId && !isTakenBack(usage, this.usages))
   }
 
-  protected settleHold({ holdId, usageId, usage, provider, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
+  protected settleHold({ holdId, usageId, partOf, usage, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
     const hold = this.holds.find((each) => each.holdId === holdId)
     if (!hold) return missing('HOLD_NOT_FOUND', holdId)
     if (hold.state === 'settled') return { status: 'refused', reason: 'hold_not_open', holdId, state: 'settled' }
@@ -218,10 +218,11 @@ export abstract class ReferenceWork extends ReferenceLimits {
       return invalid('holdId', problem)
     }
     if (this.usages.some((each) => each.usageId === usageId)) return exists('usage record', usageId)
+    if (partOf !== undefined && this.usages.some((each) => each.usageId === partOf)) return exists('usage record', partOf)
     if (closesWorkflow && hold.workflowId === undefined) {
       return invalid('closesWorkflow', `must not be set where hold ${holdId} belongs to no workflow`)
     }
-    const work = { ...hold, provider: provider ?? hold.provider }
+    const work = { ...hold, provider: input.provider ?? hold.provider }
     const isLate = hold.state !== 'open'
     const isAlone = work.workflowId === undefined
     const line = isAlone ? this.#settledOn(holdId) : this.#lineOf(work, usage.unit)

@@ -97,7 +97,16 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
     unitPrice: true,
   },
   extendHold: { ...mutation, holdId: true, ttlMs: true, amount: true },
-  settleHold: { ...mutation, holdId: true, usageId: true, usage: true, provider: true, final: true, closesWorkflow: true },
+  settleHold: {
+    ...mutation,
+    holdId: true,
+    usageId: true,
+    usage: true,
+    provider: true,
+    final: true,
+    partOf: true,
+    closesWorkflow: true,
+  },
   releaseHold: { ...mutation, holdId: true },
   charge: {
     ...mutation,

@@ -318,10 +318,14 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       throw new InvalidInputError('closesWorkflow', 'must not be set where final is false: the hold would outlive its workflow')
     if (!final && usageId === holdId)
       throw new InvalidInputError('usageId', "must not be the hold's own id, which names its last settlement")
+    const partOf = checkOptionalText('partOf', input.partOf)
+    if (partOf !== undefined && (final || partOf === usageId))
+      throw new InvalidInputError('partOf', 'must name another usage record, in a settlement with final: false')
     const fields = {
       holdId,
       usageId,
       final,
+      ...(partOf !== undefined && { partOf }),
       provider: checkOptionalText('provider', input.provider),
       usage: checkUsage(input.usage),
       ...this.#closing(input),

@@ -128,6 +128,11 @@ export interface SettleHoldInput extends Mutation {
   /** Whether this ends the hold and gives back what is left of it. @defaultValue true */
   final?: boolean
   /**
+   * The id of the usage record that ends the work of which this is a part. Once there is such a record, the part is refused as
+   * `ALREADY_EXISTS`: whoever ended the work has accounted for all of it. Only with `final: false`. @defaultValue none
+   */
+  partOf?: string
+  /**
    * Closes the hold's workflow in the same change, as {@link Ledger.closeWorkflow} does. Only for a final settlement.
    * @defaultValue false
    */
@@ -572,8 +577,9 @@ export interface Operations {
   placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
     Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice' | 'opensWorkflow'>
   extendHold: Omit<ExtendHoldInput, keyof Mutation>
-  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'closesWorkflow'>> & {
+  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'partOf' | 'closesWorkflow'>> & {
     provider?: string
+    partOf?: string
     usage: RatedUsage
     /** Replaces the hold's own policy for usage from the spool, whose work is done already: see {@link UsageSpool}. */
     overage?: 'cap'

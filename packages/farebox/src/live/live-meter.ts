@@ -212,6 +212,8 @@ export class LiveMeter {
       holdId: this.#holdId,
       usageId,
       final,
+      // Reconciliation may have ended the work of a process that was only asleep.
+      ...(!final && { partOf: this.#work.holdId }),
       provider: source.provider,
       usage: {
         ...priced,

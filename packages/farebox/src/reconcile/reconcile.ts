@@ -195,18 +195,21 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
 
 /**
  * Corrects the records of a request so that together they charge and cost what they should. The record that names the request
- * comes last: its reason marks the correction as complete, and without it the next comparison continues.
+ * comes last: its reason marks the correction as complete, and without it the next comparison continues. Live work without a last
+ * part is ended if it is charged by the provider's count. If only its cost is another, parts that still wait in a spool are due.
  */
 async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { charge?: Credits; cost?: NanoUsd }): Promise<void> {
-  const { row, adapter, corrections } = ours
+  const { row, adapter, corrections, unfinishedHoldId } = ours
   const { accountId } = row
-  const dues = ours.charges.map(({ due }) => due)
-  const costs = ours.charges.map((one) => one.cost ?? 0n)
+  const isOpen = unfinishedHoldId !== undefined && charge === undefined
+  const charges = isOpen ? ours.charges.slice(1) : ours.charges
+  const dues = charges.map(({ due }) => due)
+  const costs = charges.map((one) => one.cost ?? 0n)
   const newDues = charge === undefined ? dues : spread(charge, dues)
   const newCosts = cost === undefined ? costs : spread(cost, costs)
-  if (ours.unfinishedHoldId !== undefined) await endUnfinished(ledger, ours, ours.unfinishedHoldId)
+  if (unfinishedHoldId !== undefined && !isOpen) await endUnfinished(ledger, ours, unfinishedHoldId)
   const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
-  for (const [index, { usageId }] of [...ours.charges.entries()].reverse()) {
+  for (const [index, { usageId }] of [...charges.entries()].reverse()) {
     const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
     const isTold = charge !== undefined && usageId === row.usageId
     const share = {
@@ -222,8 +225,8 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
 }
 
 /**
- * Writes the last part of live work in its process's stead, without usage. If the process was only asleep, it can no longer charge
- * a last part of its own.
+ * Writes the last part of live work in its process's stead, without usage. If the process was only asleep, or its parts wait in a
+ * spool, they can no longer be charged.
  */
 async function endUnfinished(ledger: Ledger, { row, adapter, requestId, at, numbers }: OurRecord, holdId: string): Promise<void> {
   const { accountId, usageId, provider, model, unit, certainty, priceVersion, details } = row

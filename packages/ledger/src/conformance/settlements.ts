@@ -59,6 +59,27 @@ export function exerciseSettlements(suite: Suite): void {
       await expectInvalid('usageId', () => suite.ledger.settleHold({ accountId, holdId, usage: usage(1), final: false }))
     })
 
+    it('a part is refused once the record that ends its work exists, also against another hold', async () => {
+      const accountId = await suite.account(100)
+      const holdId = await suite.hold(accountId, 30, { ttlMs: 1_000, graceMs: 0 })
+      const part = (usageId: string, partOf = holdId) =>
+        suite.ledger.settleHold({ accountId, holdId, usageId, usage: usage(10), final: false, partOf })
+      expect(await part('1')).toMatchObject({ charged: credits(10) })
+      suite.now += 1_000
+      expect(await part('2')).toMatchObject({ charged: credits(10), late: true })
+      charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(5) }))
+      const ended = { code: 'ALREADY_EXISTS', id: holdId }
+      await expect(part('3')).rejects.toMatchObject(ended)
+      const work = { accountId, holdId: await suite.hold(accountId, 30), usage: usage(10) }
+      await expect(suite.ledger.settleHold({ ...work, usageId: '4', final: false, partOf: holdId })).rejects.toMatchObject(ended)
+      expect(await part('2')).toMatchObject({ charged: credits(10), replayed: true })
+      expect(await part('5', 'unfinished')).toMatchObject({ charged: credits(10) })
+      expect(await suite.money(accountId)).toEqual({ balance: 65, held: 30, available: 35 })
+      await expectInvalid('partOf', () => suite.ledger.settleHold({ ...work, usageId: '6', partOf: holdId }))
+      await expectInvalid('partOf', () => suite.ledger.settleHold({ ...work, usageId: '6', final: false, partOf: '6' }))
+      await expectInvalid('partOf', () => suite.ledger.settleHold({ ...work, usageId: '6', final: false, partOf: '' }))
+    })
+
     it('a second settlement of a settled hold changes nothing', async () => {
       const accountId = await suite.account(100)
       const holdId = await suite.hold(accountId, 30)

@@ -25,9 +25,8 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
     const problem = `names the reserve of workflow ${hold.workflowId}: place a hold under that workflow, and settle it`
     return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'holdId', problem })
   }
-  if (state.usage(account.accountId, input.usageId)) {
-    return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: input.usageId })
-  }
+  const taken = [input.usageId, input.partOf].find((id) => id !== undefined && state.usage(account.accountId, id))
+  if (taken !== undefined) return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'usage record', id: taken })
 
   if (input.closesWorkflow && hold.workflowId === null) {
     const problem = `must not be set where hold ${hold.holdId} belongs to no workflow`

@@ -77,6 +77,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       case 'settleHold':
         want('hold', accountId, input.holdId)
         if (!isFirstSettlement(state, operation)) want('usage', accountId, input.usageId)
+        if (input.partOf !== undefined) want('usage', accountId, input.partOf)
         wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
         if (input.closesWorkflow) wantHoldsOf(accountId, workflowOfHold(accountId, input.holdId))
         break
