@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -50,6 +50,8 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
 
   async function launch(): Promise<void> {
     const settings = { ...defaultSettings, ...options.settings, port }
+    // A new file: dying backends of a killed server still write to the old one, over the message that this launch fails with.
+    rmSync(join(folder, 'server.log'), { force: true })
     const log = openSync(join(folder, 'server.log'), 'w')
     const launched = spawn(
       binaries.postgres,
