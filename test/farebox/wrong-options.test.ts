@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
-import { cloudEvents, Ledger, Outbox, stripeMeterEvents, UsageOutbox } from '@farebox/ledger'
+import { cloudEvents, Ledger, Outbox, stripeMeterEvents, UsageOutbox, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { anthropic } from '@farebox/providers/anthropic'
@@ -11,6 +11,7 @@ import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { twilio } from '@farebox/providers/twilio'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
+import { createHealth } from '@farebox/router'
 import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets, type Workflow } from 'farebox'
 import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/express'
 import { fareboxFetch } from 'farebox/fetch'
@@ -205,6 +206,8 @@ describe('an option that is misspelt', () => {
     ['UsageOutbox', (options) => new UsageOutbox(ledger, options), { name: 'x', deliver: () => undefined, since: 5 }, 'name'],
     ['cloudEvents()', cloudEvents, { url: 'https://example.com', header: {} }, 'headers'],
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
+    ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
+    ['createHealth()', createHealth, { halflifeMs: 5 }, 'halfLifeMs'],
   ])('of %s is refused, and the nearest name told', (of, make, options, nearest) => {
     const [wrong] = Object.keys(options).slice(-1)
     const message = said(() => make(options as never))

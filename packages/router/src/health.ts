@@ -1,4 +1,4 @@
-import { type Clock, InvalidOptionError, steadyClock } from '@farebox/core'
+import { type Clock, checkOptionNames, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
 import { beganSince, type Cell, count, isAlone, meaningOf, newCell, note, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
@@ -41,6 +41,19 @@ export interface HealthOptions {
   probeMs?: number
 }
 
+const known: Record<keyof HealthOptions, true> = {
+  clock: true,
+  halfLifeMs: true,
+  samplesMin: true,
+  errorRateMax: true,
+  openMs: true,
+  openMsMax: true,
+  cooldownMs: true,
+  cooldownMsMax: true,
+  refusingMs: true,
+  probeMs: true,
+}
+
 /**
  * Creates a circuit breaker, latency statistics and learned capacity limits for every pair of adapter and model.
  *
@@ -49,9 +62,10 @@ export interface HealthOptions {
  * alone, and teaches how many attempts the pair takes. Failures that the caller caused (a bad request, a refused prompt, leaving)
  * say nothing about the provider. Nor do timeouts of one caller alone, while the provider answers others.
  *
- * @throws {InvalidOptionError} a number is `NaN`, or `halfLifeMs` is not above 0
+ * @throws {InvalidOptionError} a number is `NaN`, `halfLifeMs` is not above 0, or an option is unknown
  */
 export function createHealth(options: HealthOptions = {}): ShareableHealth {
+  checkOptionNames(options, known, 'createHealth()')
   refuseNaN('health', options)
   const clock = options.clock ?? steadyClock
   const halfLifeMs = options.halfLifeMs ?? 30_000

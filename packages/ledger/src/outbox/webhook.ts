@@ -1,4 +1,4 @@
-import { type Credits, formatCredits, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, formatCredits, InvalidOptionError } from '@farebox/core'
 import { Webhook } from 'standardwebhooks'
 import type { LedgerEvent } from '../reader.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
@@ -16,6 +16,8 @@ export interface WebhookOptions {
   fetch?: typeof globalThis.fetch
 }
 
+const known: Record<keyof WebhookOptions, true> = { url: true, secret: true, fetch: true }
+
 /**
  * Delivers events by HTTP, signed according to the Standard Webhooks specification (https://www.standardwebhooks.com), which has
  * libraries in many languages. The body is `{id, type, account_id, created_at, data}` in snake case. Amounts are decimal strings
@@ -24,9 +26,11 @@ export interface WebhookOptions {
  * A status of 200 to 299 acknowledges the event. A 410 gives it up for good. Anything else is retried. Redirects are not
  * followed.
  *
- * @throws {InvalidOptionError} `url` or `secret` is invalid
+ * @throws {InvalidOptionError} `url` or `secret` is invalid, or another option is unknown
  */
-export function webhook({ url, secret, fetch }: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
+export function webhook(options: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
+  checkOptionNames(options, known, 'webhook()')
+  const { url, secret, fetch } = options
   const address = checkReceiverUrl(url, 'a webhook')
   const signers = checkSecrets(secret)
   return async (event, signal) => {
