@@ -5,6 +5,7 @@ import { messagesOptions, responsesOptions } from './translate-options.ts'
 import {
   givenOptions,
   imageUrl,
+  modalities,
   modelName,
   present,
   promptCacheBreakpoint,
@@ -97,7 +98,7 @@ export const chatCompletionBody = z.looseObject({
   functions: refused('is not supported: use tools'),
   function_call: refused('is not supported: use tool_choice'),
   audio: refused('is not supported: use /v1/audio/speech'),
-  modalities: z.array(z.literal('text', 'must be text: audio is not supported here')).nullish(),
+  modalities,
   prediction: refused('is not supported'),
   moderation: refused('is not supported: an answer has nowhere to put its results'),
   web_search_options: refused('is not supported'),

@@ -6,6 +6,7 @@ import { chatOptions, messagesOptions } from './translate-options.ts'
 import {
   givenOptions,
   imageUrl,
+  modalities,
   modelName,
   present,
   promptCacheBreakpoint,
@@ -112,6 +113,7 @@ export const responsesBody = z.looseObject({
   include: z.array(z.string()).nullish().describe('Accepted, but ignored: answers contain only text and tool calls'),
   truncation: z.literal('disabled', 'must be disabled: input that is too long is refused').nullish(),
   moderation: refused('is not supported: an answer has nowhere to put its results'),
+  modalities,
   context_management: refused('is not supported: answers contain only text and tool calls'),
   max_tool_calls: refused('is not supported: the only tools are your own'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
