@@ -71,3 +71,24 @@ it('an answer is text, also where another server makes images in Responses', asy
   await expect(openai().responses.create(asked)).rejects.toMatchObject({ status: 422, param: 'modalities.1' })
   expect([server.requests.length, await spent()]).toEqual([0, 0n])
 })
+
+it('a chat goes at the speed that is priced', async () => {
+  const server = await openLoopback()
+  const { api, spent } = await openCompat({ provider: openaiOver(server) })
+  const ask = (path: string, speed: string) => api.post(path, { ...(path === '/v1/responses' ? response : chat), speed })
+  for (const path of ['/v1/chat/completions', '/v1/responses']) {
+    expect(await ask(path, 'fast')).toMatchObject({ status: 422, body: { error: { param: 'speed' } } })
+  }
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+  expect((await ask('/v1/chat/completions', 'standard')).status).toBe(200)
+  expect(server.requests[0]?.body).not.toHaveProperty('speed')
+})
+
+it.each(['chat', 'responses'] as const)('metadata stays here, over a provider’s %s', async (over) => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server, over) })
+  const metadata = { customer: 'ada' }
+  expect(await openai().responses.create({ ...response, metadata })).toMatchObject({ metadata })
+  await openai().chat.completions.create({ ...chat, metadata })
+  expect(server.requests.map(({ body }) => Object.keys(body as object).includes('metadata'))).toEqual([false, false])
+})

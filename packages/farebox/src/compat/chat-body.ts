@@ -12,6 +12,7 @@ import {
   refused,
   refusedOfOthers,
   said,
+  speed,
 } from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.literal('text'), text: said, prompt_cache_breakpoint: promptCacheBreakpoint })
@@ -103,6 +104,7 @@ export const chatCompletionBody = z.looseObject({
   moderation: refused('is not supported: an answer has nowhere to put its results'),
   web_search_options: refused('is not supported'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
+  speed,
   ...refusedOfOthers,
 })
 

@@ -22,6 +22,13 @@ export function refused(why: string) {
 /** What an answer consists of. Other servers take it in Responses too, to make images. */
 export const modalities = z.array(z.literal('text', 'must be text: audio is not supported here')).nullish()
 
+/**
+ * With `fast`, Claude costs a multiple behind servers that pass it on, for the same tokens.
+ *
+ * @source https://platform.claude.com/docs/en/build-with-claude/fast-mode
+ */
+export const speed = z.literal('standard', 'must be standard: another speed has other prices').nullish()
+
 /** A mark within a message. Left out, it would change what the prompt costs: with `mode: explicit`, nothing else is cached. */
 export const promptCacheBreakpoint = refused('is not supported: leave it out, and the provider chooses what to cache')
 
