@@ -5,12 +5,20 @@ import { clients, openaiOver, openCompat } from './open-compat.ts'
 
 const chat = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'hello' }] }
 const response = { model: 'gpt-4o-mini', input: 'hello' }
+const speech = { model: 'openai-tts', input: 'hello', voice: 'alloy' }
+const recording = () => ({
+  model: 'gpt-transcribe',
+  file: new File([readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))], 'question.wav'),
+})
 const embedding = { model: 'text-embedding-3-small', input: 'hello' }
 
 /** What other servers with OpenAI's API let a caller choose: who serves, and what costs more than tokens. */
 const steering: Readonly<Record<string, unknown>> = {
   models: ['openai/o1-pro'],
   fallbacks: ['o1-pro'],
+  context_window_fallbacks: [{ 'gpt-4o-mini': ['o1-pro'] }],
+  content_policy_fallbacks: [{ 'gpt-4o-mini': ['o1-pro'] }],
+  extra_body: { model: 'o1-pro', max_completion_tokens: 100_000 },
   route: 'fallback',
   preset: 'dear',
   provider: { order: ['dearest'] },
@@ -31,6 +39,10 @@ describe.each(clients)('what another server would serve or bill otherwise, from 
     await expect(client.chat.completions.create({ ...chat, ...own, stream: true })).rejects.toMatchObject(refusal)
     await expect(client.responses.create({ ...response, ...own })).rejects.toMatchObject(refusal)
     await expect(client.embeddings.create({ ...embedding, ...own })).rejects.toMatchObject(refusal)
+    await expect(client.audio.speech.create({ ...speech, ...own })).rejects.toMatchObject(refusal)
+    await expect(client.audio.speech.create({ ...speech, stream_format: 'audio', ...own })).rejects.toMatchObject(refusal)
+    // A form writes lists and objects with brackets.
+    await expect(client.audio.transcriptions.create({ ...recording(), ...own })).rejects.toMatchObject(refusal)
     expect([server.requests.length, await spent()]).toEqual([0, 0n])
   })
 })
@@ -45,8 +57,38 @@ it('a request that says it wants none of it is served', async () => {
 it('a recording is the file that was sent, and none at a URL', async () => {
   const server = await openLoopback()
   const { openai, spent } = await openCompat({ provider: openaiOver(server) })
-  const file = new File([readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))], 'question.wav')
-  const asked = { model: 'gpt-transcribe', file, url: 'https://example.com/ten-hours.wav' }
-  await expect(openai().audio.transcriptions.create(asked)).rejects.toMatchObject({ status: 422, param: 'url' })
+  for (const url of ['https://example.com/ten-hours.wav', ['https://example.com/ten-hours.wav']]) {
+    const asked = { ...recording(), url }
+    await expect(openai().audio.transcriptions.create(asked)).rejects.toMatchObject({ status: 422, param: 'url' })
+  }
   expect([server.requests.length, await spent()]).toEqual([0, 0n])
+})
+
+it('an answer is text, also where another server makes images in Responses', async () => {
+  const server = await openLoopback()
+  const { openai, spent } = await openCompat({ provider: openaiOver(server, 'responses') })
+  const asked = { ...response, modalities: ['text', 'image'] }
+  await expect(openai().responses.create(asked)).rejects.toMatchObject({ status: 422, param: 'modalities.1' })
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+})
+
+it('a chat goes at the speed that is priced', async () => {
+  const server = await openLoopback()
+  const { api, spent } = await openCompat({ provider: openaiOver(server) })
+  const ask = (path: string, speed: string) => api.post(path, { ...(path === '/v1/responses' ? response : chat), speed })
+  for (const path of ['/v1/chat/completions', '/v1/responses']) {
+    expect(await ask(path, 'fast')).toMatchObject({ status: 422, body: { error: { param: 'speed' } } })
+  }
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+  expect((await ask('/v1/chat/completions', 'standard')).status).toBe(200)
+  expect(server.requests[0]?.body).not.toHaveProperty('speed')
+})
+
+it.each(['chat', 'responses'] as const)('metadata stays here, over a provider’s %s', async (over) => {
+  const server = await openLoopback()
+  const { openai } = await openCompat({ provider: openaiOver(server, over) })
+  const metadata = { customer: 'ada' }
+  expect(await openai().responses.create({ ...response, metadata })).toMatchObject({ metadata })
+  await openai().chat.completions.create({ ...chat, metadata })
+  expect(server.requests.map(({ body }) => Object.keys(body as object).includes('metadata'))).toEqual([false, false])
 })

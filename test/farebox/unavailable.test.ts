@@ -280,6 +280,40 @@ it('live work and metered time that ended while the database was away are on the
   expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(total_credits_used), held: 0n })
 })
 
+it('what waits in the spool is on the receipt of whoever closes the workflow', async () => {
+  const folder = databaseFolder('closed')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = (operations, transaction) =>
+    isAway && operations.some(({ verb }) => verb === 'settleHold' || verb === 'charge')
+      ? Promise.reject(new LedgerUnavailableError('the database is away'))
+      : commit(operations, transaction)
+  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+  const box = createFarebox({ store, providers: [simulated()], spool, onError: () => {} })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  const workflow = box.workflow({ accountId, name: 'recorded' })
+  await workflow.open()
+  const api = await serveApi(box, key)
+  const id = String((await api.post('/api/v1/workflows', { workflow_name: 'asked' })).body.workflow_id)
+  isAway = true
+  await expect(workflow.record('phone', 'twilio', 3, 'minutes')).rejects.toMatchObject({ code: 'USAGE_SPOOLED' })
+  const chat = { model: 'gpt-4o', messages: [{ role: 'user', content: 'hello' }] }
+  const asked = await api.post('/v1/chat/completions', chat, { 'x-farebox-workflow-id': id })
+  expect([asked.status, await box.ledger.spooled()]).toEqual([200, 2])
+  isAway = false
+  const { body } = await api.post(`/api/v1/workflows/${id}/close`)
+  const spent = Number(asked.headers.get('x-farebox-credits-used'))
+  expect([body.total_credits_used, (await workflow.close()).total_credits_used]).toEqual([spent, 60])
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(spent + 60), held: 0n })
+})
+
 it('metered time whose charge is still in the spool sets aside what that will take as well', async () => {
   const { box, database } = await openBoxThatSpools('meter')
   // Two minutes.

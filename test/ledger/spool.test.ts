@@ -170,6 +170,25 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
+  test('work in the spool goes in before a workflow of its account is closed, also what the process before kept', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    for (const workflowId of ['kept', 'left']) {
+      await ledger.openWorkflow({ accountId, workflowId, name: 'call' })
+      const { holdId } = (await ledger.placeHold({ ...work, workflowId, amount: credits(30) })) as { holdId: string }
+      other.exec('BEGIN IMMEDIATE')
+      await expect(ledger.charge({ ...work, workflowId, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+      await expect(ledger.settleHold({ accountId, holdId, usage: usage(7) })).rejects.toThrow(UsageSpooledError)
+      other.exec('COMMIT')
+      if (workflowId === 'left') {
+        await ledger.close()
+        ledger = open({ retryMs: 60_000 })
+      }
+      expect(await ledger.closeWorkflow({ accountId, workflowId })).toMatchObject({ status: 'closed', spent: credits(17) })
+      expect([await ledger.spooled(), refused]).toEqual([0, []])
+    }
+  })
+
   test('another charge under a key that is taken is kept for somebody to look at, also where only its workflow differs', async () => {
     for (const workflowId of ['w', 'v']) await ledger.openWorkflow({ accountId, workflowId, name: 'call' })
     const charge = { ...work, idempotencyKey: 'k', usageId: 'u', usage: usage(10) }

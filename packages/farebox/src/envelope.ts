@@ -1,15 +1,14 @@
 import { isFareboxError } from '@farebox/core'
-import {
-  type ChargeInput,
-  type ChargeOutcome,
-  type Ledger,
-  type NewWorkflow,
-  type OpenWorkflowInput,
-  type PlaceHoldInput,
-  type PlaceHoldOutcome,
-  type SettleHoldInput,
-  type SettleHoldOutcome,
-  UsageSpooledError,
+import type {
+  ChargeInput,
+  ChargeOutcome,
+  Ledger,
+  NewWorkflow,
+  OpenWorkflowInput,
+  PlaceHoldInput,
+  PlaceHoldOutcome,
+  SettleHoldInput,
+  SettleHoldOutcome,
 } from '@farebox/ledger'
 import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
 
@@ -40,8 +39,6 @@ export class Envelope {
   #isOpen: boolean
   #isClosed = false
   #isOver: boolean
-  /** Whether some of its charges may wait in the spool. */
-  #isSpooled = false
 
   constructor(ledger: Ledger, { opens, isOpened, isOneCall, isOver }: EnvelopeOptions) {
     this.#ledger = ledger
@@ -90,8 +87,8 @@ export class Envelope {
   }
 
   async settleHold(input: SettleHoldInput): Promise<SettleHoldOutcome> {
-    if (!this.#isOneCall || input.final === false) return this.#settle(input)
-    const outcome = await this.#settle({ ...input, closesWorkflow: true })
+    if (!this.#isOneCall || input.final === false) return this.#ledger.settleHold(input)
+    const outcome = await this.#ledger.settleHold({ ...input, closesWorkflow: true })
     if (outcome.status === 'charged') this.#isClosed = true
     return outcome
   }
@@ -100,8 +97,6 @@ export class Envelope {
   async close(): Promise<void> {
     if (this.#isClosed) return
     const { accountId, workflowId } = this.#opens
-    // If the database is back, spooled charges go in before the workflow closes and its receipt is read.
-    if (this.#isSpooled) await this.#ledger.sendSpooled().catch(() => undefined)
     await this.#ledger.closeWorkflow({ accountId, workflowId })
   }
 
@@ -113,13 +108,6 @@ export class Envelope {
   /** @throws {WorkflowClosedError} the workflow was abandoned: nothing would close it */
   #mustGoOn(): void {
     if (this.#isOver) throw new WorkflowClosedError('the workflow ended before its first use')
-  }
-
-  #settle(input: SettleHoldInput): Promise<SettleHoldOutcome> {
-    return this.#ledger.settleHold(input).catch((error: unknown) => {
-      if (error instanceof UsageSpooledError) this.#isSpooled = true
-      throw error
-    })
   }
 
   async #open(): Promise<void> {

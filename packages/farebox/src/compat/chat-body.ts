@@ -5,12 +5,14 @@ import { messagesOptions, responsesOptions } from './translate-options.ts'
 import {
   givenOptions,
   imageUrl,
+  modalities,
   modelName,
   present,
   promptCacheBreakpoint,
   refused,
   refusedOfOthers,
   said,
+  speed,
 } from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.literal('text'), text: said, prompt_cache_breakpoint: promptCacheBreakpoint })
@@ -97,11 +99,12 @@ export const chatCompletionBody = z.looseObject({
   functions: refused('is not supported: use tools'),
   function_call: refused('is not supported: use tool_choice'),
   audio: refused('is not supported: use /v1/audio/speech'),
-  modalities: z.array(z.literal('text', 'must be text: audio is not supported here')).nullish(),
+  modalities,
   prediction: refused('is not supported'),
   moderation: refused('is not supported: an answer has nowhere to put its results'),
   web_search_options: refused('is not supported'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
+  speed,
   ...refusedOfOthers,
 })
 

@@ -6,12 +6,14 @@ import { chatOptions, messagesOptions } from './translate-options.ts'
 import {
   givenOptions,
   imageUrl,
+  modalities,
   modelName,
   present,
   promptCacheBreakpoint,
   refused,
   refusedOfOthers,
   said,
+  speed,
 } from './wire-schemas.ts'
 
 const textPart = z.looseObject({
@@ -105,6 +107,7 @@ export const responsesBody = z.looseObject({
     .union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.literal('function'), name: z.string() })])
     .nullish(),
   store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
+  metadata: z.unknown().optional().describe('Given again with the response, but otherwise ignored: nothing is stored'),
   previous_response_id: refused(NOTHING_STORED),
   conversation: refused(NOTHING_STORED),
   prompt: refused('is not supported: nothing is stored; send instructions and input'),
@@ -112,9 +115,11 @@ export const responsesBody = z.looseObject({
   include: z.array(z.string()).nullish().describe('Accepted, but ignored: answers contain only text and tool calls'),
   truncation: z.literal('disabled', 'must be disabled: input that is too long is refused').nullish(),
   moderation: refused('is not supported: an answer has nowhere to put its results'),
+  modalities,
   context_management: refused('is not supported: answers contain only text and tool calls'),
   max_tool_calls: refused('is not supported: the only tools are your own'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
+  speed,
   ...refusedOfOthers,
 })
 

@@ -5,7 +5,7 @@ import { answerLeft, type Encoding, eventStream } from '../http/stream-response.
 import type { SpeakInput } from '../workflow-calls.ts'
 import { type ServedStream, serveStream } from './serve-stream.ts'
 import { serveWhole } from './serve-whole.ts'
-import { givenOptions, modelName, present, said } from './wire-schemas.ts'
+import { givenOptions, modelName, present, refusedOfOthers, said } from './wire-schemas.ts'
 
 /** Some providers have it in their URL, where it must fit. */
 const voiceName = z
@@ -30,6 +30,7 @@ const speechBody = z.looseObject({
     .describe(
       'audio: the bytes, streamed as they are spoken; sse: the same as events. Absent: the whole audio at once, with its cost in the headers',
     ),
+  ...refusedOfOthers,
 })
 
 /** Voices that only OpenAI's models have. @source the SDK's type of `voice` */

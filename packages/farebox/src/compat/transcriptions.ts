@@ -5,9 +5,15 @@ import { readUpload, type Upload } from '../http/read-upload.ts'
 import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { transcription } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
-import { givenOptions, modelName, refused } from './wire-schemas.ts'
+import { givenOptions, modelName, refused, refusedOfOthers } from './wire-schemas.ts'
 
 const withoutTimes = z.literal('segment', 'is not supported: transcripts come without times').optional()
+
+/** Refused however a form spells them. */
+const refusedFields = {
+  url: refused('is not supported: send the recording as file, by whose length it is paid'),
+  ...refusedOfOthers,
+}
 
 const transcriptionForm = z.looseObject({
   model: modelName,
@@ -20,7 +26,7 @@ const transcriptionForm = z.looseObject({
   timestamp_granularities: withoutTimes,
   'include[]': refused('is not supported'),
   include: refused('is not supported'),
-  url: refused('is not supported: send the recording as file, by whose length it is paid'),
+  ...refusedFields,
 })
 
 /** Stands for an unknown language in a verbose transcript, which always names one. @source ISO 639-2 */
@@ -47,6 +53,7 @@ export const transcriptions = accountRoute({
   async handle(call) {
     const upload = await readUpload(call, 'file')
     const form = parseFields(transcriptionForm, upload.fields)
+    parseFields(z.looseObject(refusedFields), withoutBrackets(upload.fields))
     const { model, language, response_format: format, temperature } = form
     const file = createHash('sha256').update(upload.data).digest('hex')
     const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...withLists(form, upload.lists), file } }
@@ -79,6 +86,11 @@ export const transcriptions = accountRoute({
     })
   },
 })
+
+/** A form may write lists and objects as `models[]` and `provider[order][]`. */
+function withoutBrackets(fields: Upload['fields']): Upload['fields'] {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.replace(/\[.*/s, ''), value]))
+}
 
 /** Collects lists: a form repeats a field such as `keywords[]` for each entry. Some clients omit the brackets. */
 function withLists(options: Record<string, unknown>, lists: Upload['lists']): Record<string, unknown> {

@@ -19,6 +19,16 @@ export function refused(why: string) {
   return z.null(why).optional().describe(`Must be absent or null. Any other value fails: “${why}”`)
 }
 
+/** What an answer consists of. Other servers take it in Responses too, to make images. */
+export const modalities = z.array(z.literal('text', 'must be text: audio is not supported here')).nullish()
+
+/**
+ * With `fast`, Claude costs a multiple behind servers that pass it on, for the same tokens.
+ *
+ * @source https://platform.claude.com/docs/en/build-with-claude/fast-mode
+ */
+export const speed = z.literal('standard', 'must be standard: another speed has other prices').nullish()
+
 /** A mark within a message. Left out, it would change what the prompt costs: with `mode: explicit`, nothing else is cached. */
 export const promptCacheBreakpoint = refused('is not supported: leave it out, and the provider chooses what to cache')
 
@@ -27,15 +37,21 @@ const OTHER_SERVER = 'is not supported: how the provider serves a request is not
 const SEARCH = 'is not supported: it costs more than tokens'
 
 /**
- * Fields that other servers with OpenAI's API take: OpenRouter, LiteLLM (`fallbacks`), Vercel's gateway (`providerOptions`), xAI, Alibaba
- * (`enable_search`). With them, one model would serve at the price of another, or cost more than its tokens.
+ * Fields that other servers with OpenAI's API take: OpenRouter, LiteLLM (`fallbacks`, and `extra_body`, whose fields replace those beside
+ * it), Vercel's gateway (`providerOptions`), xAI, Alibaba (`enable_search`). With them, one model would serve at the price of another, or
+ * cost more than its tokens.
  *
  * @source https://openrouter.ai/docs/api-reference/overview: `models`, `route`, `preset`, `provider`, `plugins`
+ * @source https://docs.litellm.ai/docs/proxy/client_side_fallbacks; LiteLLM's `router.py` (`context_window_fallbacks`,
+ * `content_policy_fallbacks`) and `utils.py` (`extra_body`)
  * @source https://reference.langchain.com/javascript/modules/_langchain_xai.html: `search_parameters`
  */
 export const refusedOfOthers = {
   models: refused(OTHER_MODEL),
   fallbacks: refused(OTHER_MODEL),
+  context_window_fallbacks: refused(OTHER_MODEL),
+  content_policy_fallbacks: refused(OTHER_MODEL),
+  extra_body: refused('is not supported: give its fields beside the others, so that they are checked'),
   route: refused(OTHER_MODEL),
   preset: refused(OTHER_SERVER),
   provider: refused(OTHER_SERVER),

@@ -44,6 +44,8 @@ export class UsageSpool {
    * Holds that waiting settlements may concern. Cleared only when nothing waits and, by the count below, nothing new was kept.
    */
   readonly #holds = new Set<string>()
+  /** Accounts whose usage may wait. Cleared along with the holds. */
+  readonly #accounts = new Set<string>()
   #kept = 0
   #isRead: Promise<void> | undefined
 
@@ -62,7 +64,7 @@ export class UsageSpool {
    */
   async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
     this.#kept++
-    if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
+    this.#note(operation)
     const isKept = await this.#spool.add(operation).catch((error: unknown) => {
       throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
     })
@@ -75,12 +77,19 @@ export class UsageSpool {
    * would end the hold, and the ledger would refuse the part.
    */
   async isWaiting(accountId: string, holdId: string): Promise<boolean> {
-    // A disk that cannot be read must not block a database that can be reached.
-    this.#isRead ??= this.#readHolds().catch(() => undefined)
-    await this.#isRead
+    await this.#read()
     const key = holdKey(accountId, holdId)
     if (this.#holds.has(key)) await this.send().catch(() => undefined)
     return this.#holds.has(key)
+  }
+
+  /** Retries, if usage of this account may wait. Returns whatever becomes of it. */
+  async sendOf(accountId: string): Promise<void> {
+    await this.#read()
+    if (!this.#accounts.has(accountId)) return
+    // A run that has begun may have missed the newest file.
+    await this.#sending?.catch(() => undefined)
+    await this.send().catch(() => undefined)
   }
 
   /** How many changes wait. */
@@ -111,11 +120,19 @@ export class UsageSpool {
     await this.#sending?.catch(() => undefined)
   }
 
-  /** Finds the holds whose settlements an earlier process kept. */
-  async #readHolds(): Promise<void> {
-    for await (const { operation } of this.#spool.entries(() => undefined)) {
-      if (operation.verb === 'settleHold') this.#holds.add(holdKey(operation.accountId, operation.input.holdId))
-    }
+  /** Finds, once, what an earlier process kept. A disk that cannot be read must not block a database that can be reached. */
+  #read(): Promise<void> {
+    this.#isRead ??= this.#noteAll().catch(() => undefined)
+    return this.#isRead
+  }
+
+  async #noteAll(): Promise<void> {
+    for await (const { operation } of this.#spool.entries(() => undefined)) this.#note(operation)
+  }
+
+  #note({ verb, accountId, input }: UsageOperation): void {
+    this.#accounts.add(accountId)
+    if (verb === 'settleHold') this.#holds.add(holdKey(accountId, input.holdId))
   }
 
   #sendLater(): void {
@@ -149,7 +166,10 @@ export class UsageSpool {
     await this.#sendAll(together, report, failures)
     if (failures.length > 0) throw failures[0]
     report.waiting = await this.#spool.size()
-    if (report.waiting === 0 && this.#kept === kept) this.#holds.clear()
+    if (report.waiting === 0 && this.#kept === kept) {
+      this.#holds.clear()
+      this.#accounts.clear()
+    }
     return report
   }
 
