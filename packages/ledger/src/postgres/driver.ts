@@ -62,7 +62,7 @@ export interface PostgresOptions {
   /**
    * How long the server may take to answer one round trip of a change, in milliseconds, including any wait for an account that
    * another transaction has locked. After that the ledger drops the connection, so that a server that vanished silently does not
-   * block callers.
+   * block callers. A change that joins a host's transaction waits as long as the host's client does.
    *
    * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, what that sets, if anything
    */
