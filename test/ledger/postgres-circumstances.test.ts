@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { credits } from '@farebox/core'
 import { Ledger, seriesGroups } from '@farebox/ledger'
-import { type PostgresOptions, postgres } from '@farebox/ledger/postgres'
+import { type PostgresOptions, postgres, readPostgresBalances } from '@farebox/ledger/postgres'
 import pg from 'pg'
 import oldestPg from 'pg816'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -281,13 +281,79 @@ describe('a database as somebody else has set it up', () => {
     })
   })
 
-  test("a host's pool may read every value as text: what was migrated is known again", async () => {
-    const types = { getTypeParser: () => (text: string) => text }
+  test.each([
+    ['text', (text: string) => text],
+    ['something of its own', (text: string) => ({ text })],
+  ])("a host's pool may read every value as %s: what was migrated is known again", async (_, read) => {
+    const types = { getTypeParser: () => read }
     const pool = new pg.Pool({ connectionString: database.url, max: 1, types })
     const ledger = new Ledger(postgres({ pool }))
     const { version } = await ledger.migrate()
     expect(await ledger.migrate()).toEqual({ applied: [], version })
     expect(await ledger.planMigration()).toEqual({ version, pending: [] })
     await pool.end()
+  })
+
+  test('a host may parse text in its own way for all of its process: balances are imported as they are', async () => {
+    await admin.query("CREATE TABLE users_of_old AS SELECT 'ada' AS id, 12.50 AS credits, 'Ada' AS name")
+    const { TEXT } = pg.types.builtins
+    const parse = pg.types.getTypeParser(TEXT)
+    pg.types.setTypeParser(TEXT, (text) => text.toUpperCase())
+    try {
+      const columns = { table: 'users_of_old', idColumn: 'id', balanceColumn: 'credits', nameColumn: 'name' }
+      const rows = await Array.fromAsync(readPostgresBalances({ connectionString: database.url, ...columns }))
+      expect(rows).toEqual([{ line: 1, accountId: 'ada', credits: '12.50', name: 'Ada' }])
+    } finally {
+      pg.types.setTypeParser(TEXT, parse)
+    }
+  })
+
+  describe('whose queries may take only so long', () => {
+    /** Above what a query takes, and below what a step is made to take. */
+    const limitMs = 2_000
+    const slow = (limitMs + 300) / 1_000
+    const others = { idle_in_transaction_session_timeout: limitMs, lock_timeout: limitMs }
+
+    async function limit(settings: Record<string, number>): Promise<void> {
+      for (const [name, value] of Object.entries(settings)) {
+        const { rowCount } = await admin.query('SELECT FROM pg_settings WHERE name = $1', [name])
+        if (rowCount) await admin.query(`ALTER DATABASE ${admin.database} SET ${name} = ${value}`)
+      }
+    }
+
+    test('a migration takes as long as it needs, and leaves the limits as they were', async () => {
+      await admin.query(`CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '%.users') THEN PERFORM pg_sleep(${slow}); END IF;
+        END $$;
+        CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION slowly()`)
+      await limit({ statement_timeout: limitMs, transaction_timeout: limitMs, ...others })
+      const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+      const ledger = new Ledger(postgres({ pool }))
+      expect((await ledger.migrate()).applied).not.toEqual([])
+      for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
+        expect((await pool.query(`SHOW ${name}`)).rows).toEqual([{ [name]: '2s' }])
+      }
+      await ledger.close()
+      await pool.end()
+    })
+
+    test('a migration waits for another one that takes longer, but not so long for a table', async () => {
+      await limit({ statement_timeout: limitMs, ...others })
+      const migrating = 'SELECT pg_advisory_lock(28820821684514680)'
+      await admin.query(migrating)
+      const ledger = open(database.url)
+      const migrated = ledger.migrate()
+      await admin.query(`SELECT pg_sleep(${slow})`)
+      await admin.query('SELECT pg_advisory_unlock_all()')
+      expect((await migrated).applied).not.toEqual([])
+
+      await admin.query('DELETE FROM farebox_migrations WHERE number > 2')
+      await admin.query('BEGIN; SELECT FROM farebox_usage_rollups')
+      await expect(open(database.url).migrate()).rejects.toMatchObject({
+        code: 'LEDGER_UNAVAILABLE',
+        message: expect.stringContaining('lock timeout'),
+      })
+      await admin.query('ROLLBACK')
+    })
   })
 })

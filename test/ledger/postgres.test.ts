@@ -388,6 +388,16 @@ describe('a ledger in Postgres', () => {
     await binary.end()
   })
 
+  test('a hold counts in its budgets by the order of their ids, in whichever the server returns them', async () => {
+    const budgetIds = ['c', 'a', 'd', 'b']
+    for (const budgetId of budgetIds) await ledger.setBudget({ accountId, budgetId, period: 'total', limit: credits(50) })
+    // A table so small is then read from its start, and not by its index.
+    await pool.query('ANALYZE farebox_budgets')
+    await ledger.placeHold({ accountId, holdId: 'counted', service: 'gpt', provider: 'gpt-4o-mini', amount: credits(5) })
+    const { budgets } = await ledger.hold(accountId, 'counted')
+    expect(budgets.map(({ budgetId }) => budgetId)).toEqual(budgetIds.toSorted())
+  })
+
   test('a statement that fails takes the rest of its batch along, and the connection goes on', async () => {
     const one = new pg.Pool({ connectionString: database.url, max: 1 })
     const mine = new Ledger(postgres({ pool: one }))

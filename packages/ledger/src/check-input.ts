@@ -1,4 +1,13 @@
-import { type Credits, InvalidOptionError, isServiceName, type NanoUsd, QUANTITY_MAX, type Quantity, units } from '@farebox/core'
+import {
+  type Clock,
+  type Credits,
+  InvalidOptionError,
+  isServiceName,
+  type NanoUsd,
+  QUANTITY_MAX,
+  type Quantity,
+  units,
+} from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
 import { checkFieldNames, type FieldNames, newWorkflowFields } from './known-fields.ts'
 import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
@@ -94,10 +103,12 @@ function notAnAmount(field: string, least: string, value: unknown): InvalidInput
 }
 
 export function checkTime(field: string, value: unknown): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > TIME_MAX) {
-    throw new InvalidInputError(field, `must be whole epoch milliseconds, received ${show(value)}`)
-  }
-  return value as number
+  if (isTime(value)) return value
+  throw new InvalidInputError(field, `must be whole epoch milliseconds, received ${show(value)}`)
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= TIME_MAX
 }
 
 /** A list of shares in whole percent. */
@@ -272,6 +283,18 @@ function show(value: unknown): string {
   if (typeof value === 'number') return String(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return (JSON.stringify(value) ?? String(value)).slice(0, 60)
+}
+
+/**
+ * The clock that a host gave, checked at each reading: times that are no whole milliseconds cannot be stored, and an account that
+ * has seen one of the far future keeps it.
+ */
+export function checkedClock(clock: Clock): Clock {
+  return () => {
+    const now: unknown = clock()
+    if (isTime(now)) return now
+    throw new InvalidOptionError(`clock must return whole milliseconds from 0 to ${TIME_MAX}, received ${show(now)}`)
+  }
 }
 
 /** An option that is a count of at least one. */

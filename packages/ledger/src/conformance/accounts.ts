@@ -1,6 +1,6 @@
 import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import { expectInvalid, type Suite, usage, work } from './suite.ts'
+import { expectInvalid, NOON, type Suite, usage, work } from './suite.ts'
 
 export function exerciseAccounts(suite: Suite): void {
   describe('accounts', () => {
@@ -163,6 +163,21 @@ export function exerciseAccounts(suite: Suite): void {
       expect([...(await suite.ledger.usageOfWorkflows(accountId, among('w'))).keys()]).toEqual(['w'])
       expect(await suite.ledger.history.usageOf(accountId, among('u'))).toMatchObject([{ usageId: 'u' }])
     })
+
+    it.each([NOON + 0.5, 8.64e15, 2 ** 53, -1, Number.NaN, undefined])(
+      'a clock that tells %s is said to be wrong, and the account goes on by the right time',
+      async (now) => {
+        const accountId = await suite.account(10)
+        await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(5) })
+        suite.now = now as number
+        const wrong = { code: 'INVALID_OPTION', message: expect.stringContaining(`clock must return whole milliseconds`) }
+        await expect(suite.ledger.charge({ accountId, ...work, usage: usage(1) })).rejects.toMatchObject(wrong)
+        await expect(suite.ledger.currentBudgets(accountId)).rejects.toMatchObject(wrong)
+        suite.now = NOON
+        await suite.ledger.charge({ accountId, ...work, usage: usage(1) })
+        expect((await suite.ledger.latestStatement(accountId, { limit: 1 })).items).toMatchObject([{ at: NOON }])
+      },
+    )
 
     it('names and ids in any script, with quotes and percent signs, come back as they were', async () => {
       const name = `Zoë "Ω" 'x' \\ % _ ; -- {holds} 🎟️`

@@ -68,9 +68,8 @@ export class LedgerState {
       if (!known.has(id)) known.set(id, row)
     }
     if (request.kind === 'entry') for (const row of rows) this.#remember(row as EntryRow)
-    if (request.kind === 'grants') this.#group(this.#grants, request, rows as GrantRow[])
-    if (request.kind === 'budgets') this.#group(this.#budgets, request, rows as BudgetRow[])
-    if (request.kind === 'grants') for (const [accountId] of request.keys) this.#grants.get(accountId ?? '')?.sort(burnOrder)
+    if (request.kind === 'grants') this.#group(this.#grants, request, (rows as GrantRow[]).toSorted(burnOrder))
+    if (request.kind === 'budgets') this.#group(this.#budgets, request, (rows as BudgetRow[]).toSorted(byId))
   }
 
   account(accountId: string): AccountRow | undefined {
@@ -168,7 +167,7 @@ export class LedgerState {
     }
     if (table === 'budgets') {
       const budget = row as BudgetRow
-      this.#budgets.set(budget.accountId, [...this.budgets(budget.accountId), budget])
+      this.#budgets.set(budget.accountId, [...this.budgets(budget.accountId), budget].sort(byId))
     }
   }
 
@@ -230,6 +229,11 @@ export class LedgerState {
     const first = (row as Record<string, string>)[keyProperties[table][0] ?? ''] ?? ''
     return getOrInsert(byFirst, first, () => new Map<string, object>())
   }
+}
+
+/** The order in which budgets count and are counted in. Databases return rows in orders of their own. */
+function byId(a: BudgetRow, b: BudgetRow): number {
+  return a.budgetId < b.budgetId ? -1 : 1
 }
 
 function restOfRow(table: TableName, row: object): string {

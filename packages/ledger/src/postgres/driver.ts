@@ -1,5 +1,5 @@
 import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
-import { checkCount } from '../check-input.ts'
+import { checkCount, checkedClock } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
 import { runBatch } from '../machine/batch.ts'
@@ -62,12 +62,12 @@ export interface PostgresOptions {
   /**
    * How long the server may take to answer one round trip of a change, in milliseconds, including any wait for an account that
    * another transaction has locked. After that the ledger drops the connection, so that a server that vanished silently does not
-   * block callers.
+   * block callers. A change that joins a host's transaction waits as long as the host's client does.
    *
    * @defaultValue 30_000; with the host's own `pool`, or a `query_timeout` in `connectionString`, what that sets, if anything
    */
   answerTimeoutMs?: number
-  /** @defaultValue the database server's clock, so that all app servers agree */
+  /** Returns epoch milliseconds, as whole numbers. @defaultValue the database server's clock, so that all app servers agree */
   clock?: Clock
 }
 
@@ -182,7 +182,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   constructor(options: PostgresOptions, schema: string) {
     const poolSize = checkCount('poolSize', options.poolSize ?? POOL_SIZE)
     this.#options = options
-    this.clock = options.clock
+    this.clock = options.clock && checkedClock(options.clock)
     this.#schema = schema
     this.#statements = new Statements(schema, options.distributed ?? false)
     this.#mayPrepare = options.preparedStatements ?? true
@@ -265,7 +265,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async now(): Promise<number> {
-    if (this.#options.clock) return this.#options.clock()
+    if (this.clock) return this.clock()
     const asked = this.#answerTimeoutMs === undefined ? NOW : { ...NOW, query_timeout: this.#answerTimeoutMs }
     const rows = await this.#withClient((client) => ask(client, asked)).catch((error: unknown) => {
       throw unavailable(error)
@@ -325,10 +325,10 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       let now: number | undefined
       while (!step.done) {
         const asked = step.value.map((request) => this.#statements.load(request))
-        const asksTime = this.#options.clock === undefined && now === undefined
+        const asksTime = this.clock === undefined && now === undefined
         const sent = [...before, ...asked.flat(), ...(asksTime ? [NOW] : [])]
         const replies = (await sendAll(client, sent, options)).slice(before.length)
-        now ??= this.#options.clock ? this.#options.clock() : Number(replies.at(-1)?.[0]?.[0])
+        now ??= this.clock ? this.clock() : Number(replies.at(-1)?.[0]?.[0])
         const rows = step.value.map(({ kind }, index) => {
           const table = tables[loads[kind].table]
           const found = replies.splice(0, asked[index]?.length).flat()

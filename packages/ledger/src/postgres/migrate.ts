@@ -9,13 +9,20 @@ import {
   versionOf,
 } from '../migrations.ts'
 import { sqlSchema } from '../sql.ts'
-import { type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
+import { ask, type PostgresClient, TIMEOUT_MS_MAX } from './client.ts'
 
 /** The ledger's key among the database's advisory locks: "farebox" in ASCII. */
 const LOCK = '28820821684514680'
 
 /** A step over a large table may take any time, and so may waiting for another process to finish one. */
 const UNLIMITED = { query_timeout: TIMEOUT_MS_MAX }
+
+/**
+ * Lifts the time limits of the role or the host for this transaction, and returns what they were. They are meant for its queries,
+ * and would undo a long migration at every start anew. `transaction_timeout` came with Postgres 17.
+ */
+const LIFT_LIMITS = `SELECT name, setting, set_config(name, '0', true) FROM pg_settings
+  WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 
 /**
  * Migrates one schema, inside the caller's transaction. However many processes migrate at once, each step runs once. If nothing
@@ -28,9 +35,13 @@ export async function migratePostgres(
 ): Promise<MigrationReport> {
   const { version, pending: found } = await planPostgres(client, schema, options)
   if (version > 0 && found.length === 0) return { applied: [], version }
-  await client.query({ text: `SELECT pg_catalog.pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
   // Until the end of the transaction. Of functions and operators in the steps, somebody's own on the search path could fit better.
   await client.query({ text: 'SET LOCAL search_path TO pg_catalog, pg_temp' })
+  const limits = await ask(client, { text: LIFT_LIMITS, rowMode: 'array' })
+  await client.query({ text: `SELECT pg_advisory_xact_lock(${LOCK})`, ...UNLIMITED })
+  // A step that waits for a table holds up all who come after it, so there the limit of the role or the host is right.
+  const lockTimeoutMs = limits.find(([name]) => name === 'lock_timeout')?.[1]
+  await client.query({ text: "SELECT set_config('lock_timeout', $1, true)", values: [lockTimeoutMs] })
   // `IF NOT EXISTS` demands the right to create a schema before it checks for one.
   if (!(await exists(client, 'to_regnamespace', schema)))
     await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${sqlSchema(schema)}` })
@@ -58,16 +69,13 @@ export async function planPostgres(client: PostgresClient, schema: string, optio
 }
 
 async function appliedTo(client: PostgresClient, schema: string): Promise<AppliedMigration[]> {
-  const { rows } = await client.query({
-    text: `SELECT number, name, checksum FROM ${sqlSchema(schema)}.farebox_migrations ORDER BY number`,
-    rowMode: 'array',
-  })
-  // The host's pool may parse integers in its own way.
+  const text = `SELECT number, name, checksum FROM ${sqlSchema(schema)}.farebox_migrations ORDER BY number`
+  const rows = await ask(client, { text, rowMode: 'array' })
   return rows.map(([number, name, sum]) => ({ number: Number(number), name, checksum: sum })) as AppliedMigration[]
 }
 
 async function exists(client: PostgresClient, lookUp: 'to_regclass' | 'to_regnamespace', name: string): Promise<boolean> {
-  const { rows } = await client.query({ text: `SELECT pg_catalog.${lookUp}($1)::text`, values: [name], rowMode: 'array' })
+  const rows = await ask(client, { text: `SELECT pg_catalog.${lookUp}($1)::text`, values: [name], rowMode: 'array' })
   return rows[0]?.[0] !== null
 }
 

@@ -2,6 +2,7 @@ import { InvalidOptionError } from '@farebox/core'
 import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { unavailable } from './classify-error.ts'
+import { ask } from './client.ts'
 
 /** The Postgres table to read balances from. */
 export interface PostgresBalancesOptions {
@@ -36,12 +37,12 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
     await client.query('BEGIN READ ONLY')
     // Before Postgres 12, or if the server is so configured, a real of 99999.99 reads as 100000, which looks whole.
     await client.query('SET LOCAL extra_float_digits = 3')
-    const [type] = (await client.query<string[]>({ text: typeOf(options), rowMode: 'array' })).rows[0] ?? []
+    const [[type] = []] = await ask(client, { text: typeOf(options), rowMode: 'array' })
     const isFloat = type === 'double precision' || type === 'real'
     await client.query(`DECLARE balances NO SCROLL CURSOR FOR ${selectOf(options, isFloat)}`)
     for (let line = 1; ; ) {
-      const { rows } = await client.query<(string | null)[]>({ text: `FETCH ${ROWS_AT_ONCE} FROM balances`, rowMode: 'array' })
-      for (const row of rows) yield rowOf(row, line++, isFloat)
+      const rows = await ask(client, { text: `FETCH ${ROWS_AT_ONCE} FROM balances`, rowMode: 'array' })
+      for (const row of rows) yield rowOf(row as (string | null)[], line++, isFloat)
       if (rows.length < ROWS_AT_ONCE) return
     }
   } catch (error) {

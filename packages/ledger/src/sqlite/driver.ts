@@ -1,4 +1,5 @@
 import { type Clock, checkOptionNames, InvalidOptionError, systemClock } from '@farebox/core'
+import { checkedClock } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
@@ -47,7 +48,7 @@ export interface SqliteOptions {
    * has tables of those names. @defaultValue true
    */
   views?: boolean
-  /** @defaultValue the system clock */
+  /** Returns epoch milliseconds, as whole numbers. @defaultValue the system clock */
   clock?: Clock
 }
 
@@ -119,7 +120,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   constructor(options: SqliteOptions) {
     this.#options = options
-    this.clock = options.clock ?? systemClock
+    this.clock = options.clock ? checkedClock(options.clock) : systemClock
     const { filename, database, synchronous = 'full', busyTimeoutMs = 5_000, writer = 'event loop' } = options
     const prefix = checkPrefix(options.prefix ?? PREFIX)
     this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, prefix, clock: this.clock })
@@ -127,7 +128,8 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
     if (isFile) this.#checkpointer = new Checkpointer(filename, () => this.#connection.copyLogItself())
     if (isFile && writer === 'thread') {
       const program = writerProgram()
-      this.#startThread = () => new WriterThread(program, { filename, synchronous, busyTimeoutMs, prefix }, options.clock)
+      this.#startThread = () =>
+        new WriterThread(program, { filename, synchronous, busyTimeoutMs, prefix }, options.clock && this.clock)
     }
     const changesMax = () => (this.#startThread ? Number.POSITIVE_INFINITY : this.#changesMax)
     this.batches = { atOnce: isFile ? BATCHES_AT_ONCE : 1, isOrdered: true, changesMax }

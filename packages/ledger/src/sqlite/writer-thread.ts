@@ -71,8 +71,9 @@ export class WriterThread {
     if (this.#isEnded) return Promise.reject(new LedgerUnavailableError('the thread that writes has ended'))
     return new Promise((resolve, reject) => {
       const id = this.#ids++
+      const now = this.#clock?.()
       try {
-        this.#post({ id, operations, now: this.#clock?.() })
+        this.#post({ id, operations, now })
       } catch (error) {
         // Nothing was sent, so no answer will come.
         reject(new LedgerInternalError('a change cannot be sent to the thread that writes', error))
