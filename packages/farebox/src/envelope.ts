@@ -2,6 +2,7 @@ import { isFareboxError } from '@farebox/core'
 import {
   type ChargeInput,
   type ChargeOutcome,
+  InvalidInputError,
   type Ledger,
   type NewWorkflow,
   type OpenWorkflowInput,
@@ -146,6 +147,8 @@ export class Envelope {
       const outcome = await change
       if (outcome.status !== 'refused') this.#isOpen = true
       return outcome
+    } catch (error) {
+      throw ofWorkflow(error)
     } finally {
       this.#underWay.delete(change)
     }
@@ -167,4 +170,11 @@ export class Envelope {
     if (held.status === 'rejected') throw held.reason
     return held.value
   }
+}
+
+/** Where a property of the workflow is wrong, names it as its owner does, who gave it to no hold or charge. */
+function ofWorkflow(error: unknown): unknown {
+  if (!(error instanceof InvalidInputError)) return error
+  const [, field, problem] = /^opensWorkflow\.(\w+) (.*)$/s.exec(error.message) ?? []
+  return field === undefined || problem === undefined ? error : new InvalidInputError(field, problem)
 }
