@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PriceBook, type PriceBookDocument } from '@farebox/pricing'
+import { defaultCostBook, listPrices, PriceBook, type PriceBookDocument } from '@farebox/pricing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createProgram, runProgram } from '../../packages/farebox/src/cli/program.ts'
 
@@ -217,6 +217,22 @@ describe('prices update', () => {
     expect(changes).toContainEqual(
       expect.objectContaining({ change: 'added', provider: 'claude-3-haiku', what: 'tokens of input' }),
     )
+  })
+
+  test('of a model that several vendors sell, reads the price of the vendor that the book names', async () => {
+    await writeFile(path('list.json'), JSON.stringify(listPrices()))
+    const update = ['prices', 'update', path('list.json'), '--from', 'installed']
+    // They were made of this package.
+    const shown = await farebox(...update, '--json')
+    expect(JSON.parse(shown.output).changes).toEqual([])
+    expect((await farebox(...update, '--add', '--write')).errors.at(-1)).toMatch(/^version .* was added to /)
+    const model = { service: 'gpt', provider: 'openai/gpt-oss-120b', at: Date.now() }
+    const book = new PriceBook(await readBook('list.json'))
+    expect(book.versions()).toHaveLength(2)
+    expect(book.find(model).entry).toMatchObject({ vendor: 'groq', rates: defaultCostBook.find(model).entry.rates })
+    // Where the vendor is named, it is that one.
+    const azure = JSON.parse((await farebox(...update, '--vendor', 'azure', '--json')).output)
+    expect(azure.changes.length).toBeGreaterThan(0)
   })
 
   test('takes an address that was named, and nothing else is fetched', async () => {

@@ -487,6 +487,32 @@ describe('a report of which a part has no price', () => {
     expect(await usage()).toMatchObject([{ certainty, cost }])
   })
 
+  it.each([
+    ['flex', { flex: '0.5' }, 500_000n],
+    ['priority', { flex: '0.5', priority: '1.8' }, 1_800_000n],
+    ['priority', { flex: '0.5' }, undefined],
+    ['priority', undefined, undefined],
+    [undefined, { flex: '0.5' }, 1_000_000n],
+  ])(
+    'costs us what the tier %s that answered does by the factors %j, or what nobody knows, and is charged alike',
+    async (serviceTier, factors, cost) => {
+      const told: Usage = { ...tokens({ input: 600, output: 400 }), ...(serviceTier && { serviceTier }) }
+      const [version] = priced('usd', ['m', '0.001']).document.versions
+      const entries = version?.entries.map((entry) => ({
+        ...entry,
+        ...(factors && { multipliers: [{ attribute: 'service_tier', factors }] }),
+      }))
+      const { workflow, usage } = await open({
+        providers: [model('m', answering('m', told))],
+        prices: priced('credits', ['m', '2']),
+        costs: new PriceBook({ name: 'tiers', currency: 'usd', versions: [{ ...version, entries }] } as never),
+        configuration: presets.balanced({ primaryAiModel: 'm' }),
+      })
+      expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: credits(2) })
+      expect((await usage())[0]?.cost ?? undefined).toBe(cost)
+    },
+  )
+
   it('does not lose the charge of one that was tried out where another has the prices', async () => {
     const { workflow } = await open({
       providers: [model('usual', answering('usual')), model('dearer', answering('dearer'))],

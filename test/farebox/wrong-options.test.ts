@@ -239,6 +239,27 @@ describe('an option that is misspelt', () => {
     expect(later.workflow({ accountId, name: 'x', configuration: agent.configuration }).configuration).toBe(agent.configuration)
   })
 
+  it('of a workflow is named as its caller wrote it, who asked for no hold', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const asked = { messages: [{ role: 'user' as const, content: 'Hi' }] }
+    const work = [
+      (workflow: Workflow) => workflow.chat(asked),
+      (workflow: Workflow) => workflow.record('gpt', 'gpt-4o', 5, 'tokens'),
+    ]
+    const wrong = { name: undefined, businessAdapter: '', maxCredits: 5 }
+    for (const [field, value] of Object.entries(wrong)) {
+      for (const run of work) {
+        const workflow = box.workflow({ accountId, name: 'talk', [field]: value } as never)
+        await expect(run(workflow)).rejects.toMatchObject({
+          code: 'INVALID_INPUT',
+          field,
+          message: expect.stringMatching(`^${field} must`),
+        })
+      }
+    }
+  })
+
   it('of a workflow is refused, as one that would leave a ceiling out', async () => {
     const box = await openBox()
     const { accountId } = await openAccount(box)

@@ -34,6 +34,31 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(await anthropic({ apiKey, baseURL: server }).chat?.(hello, context)).toMatchObject({ model: 'a-model' })
   })
 
+  it('tells the tier of service that answered, where it has prices of its own', async () => {
+    const counts = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
+    const choice = { index: 0, message: { content: 'Hi' }, delta: { content: 'Hi' }, finish_reason: 'stop' }
+    const tiers = { flex: 'flex', priority: 'priority', default: undefined, on_demand: undefined, standard: undefined }
+    for (const [service_tier, serviceTier] of Object.entries(tiers)) {
+      const usage = { ...counts, service_tier }
+      const answer = { choices: [choice], usage: counts, service_tier, status: 'completed', output: [] }
+      const body = JSON.stringify(answer)
+      const plain = await serve('application/json', (response) => response.end(body))
+      const events = await serveEvents([answer, { type: 'response.completed', response: answer }])
+      const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage })
+      const ofAnthropic = await serve('application/json', (response) => response.end(message))
+      const last = async (baseURL: string, api: 'chat' | 'responses') =>
+        (await collect(openai({ apiKey, baseURL, api }).streamChat?.(hello, context))).at(-1)
+      const told = [
+        await openai({ apiKey, baseURL: plain }).chat?.(hello, context),
+        await openai({ apiKey, baseURL: plain, api: 'responses' }).chat?.(hello, context),
+        await last(events, 'chat'),
+        await last(events, 'responses'),
+        await anthropic({ apiKey, baseURL: ofAnthropic }).chat?.(hello, context),
+      ]
+      expect(told.map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual(told.map(() => serviceTier))
+    }
+  })
+
   describe.each(['sdk', 'fetch'] as const)('over %s', (transport) => {
     const open = (baseURL: string) => openai({ apiKey, baseURL, transport })
     const chatOf = async (message: object) => {

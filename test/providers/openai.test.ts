@@ -461,6 +461,21 @@ describe('a failure of OpenAI', () => {
     expect(await speak()).toMatchObject({ kind: 'unsupported', providerParameter: 'voice' })
   })
 
+  it('is that of the model where its parameter or its words say so, as of servers that have no codes', async () => {
+    const { adapter, server } = await open()
+    const speak = () => failureOf(adapter.speak?.({ model: 'tts-1', text: 'Hello', format: 'mp3', voice: 'ash' }, context))
+    const failWith = (error: object) =>
+      server.fail({ type: 'status', status: 404, body: { error: { type: 'NotFoundError', param: null, code: 404, ...error } } })
+    failWith({ message: 'x', param: 'model' })
+    expect(await speak()).toMatchObject({ kind: 'model_not_found', providerParameter: 'model' })
+    for (const message of ['The model `tts-1` does not exist.', "model 'tts-1' not found, try pulling it first"]) {
+      failWith({ message })
+      expect(await speak()).toMatchObject({ kind: 'model_not_found', providerParameter: undefined })
+    }
+    failWith({ message: 'Voice ash was not found for the model tts-1' })
+    expect(await speak()).toMatchObject({ kind: 'unsupported', providerParameter: 'voice' })
+  })
+
   it('is a network failure where nobody listens', async () => {
     const { adapter, server } = await open()
     await server.close()

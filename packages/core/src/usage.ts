@@ -49,6 +49,11 @@ export type Certainty = 'exact' | 'derived' | 'floor' | 'ceiling'
 export interface Usage {
   quantities: readonly UsageQuantity[]
   certainty: Certainty
+  /**
+   * The tier of service that did the work, if it has other prices than the usual one: `flex`, `priority`. It is the one that
+   * answered, whichever was asked for, and affects what the call costs, not what it is charged.
+   */
+  serviceTier?: string
   /** The provider's own usage block, unchanged. */
   raw?: unknown
 }

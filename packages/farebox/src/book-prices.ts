@@ -60,6 +60,8 @@ export type PricedSource = PhoneNumbers & {
   model?: string
   /** The time whose prices apply to the whole call, in epoch milliseconds. @defaultValue now */
   at?: number
+  /** See {@link Usage.serviceTier}. */
+  serviceTier?: string | undefined
 }
 
 /** The two price books of a Farebox: what its customers pay in credits, and what its providers charge in US dollars. */
@@ -127,13 +129,13 @@ export class BookPrices implements PricePredictor {
    *
    * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
    */
-  price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
+  price({ serviceTier, ...source }: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
     const query = { ...source, at: source.at ?? this.#clock() }
     const rating = rate(this.book, query, quantities)
     const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }
     const { version: priceVersion } = rating
     const rated = creditsOf(rating)
-    const cost = this.#costOf(query, quantities)
+    const cost = this.#costOf(query, quantities, serviceTier)
     return { priced: { ...total, rated, roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
   }
 
@@ -159,15 +161,21 @@ export class BookPrices implements PricePredictor {
   }
 
   /** The cost of a usage. `undefined` if the cost book has no price for it, or if the cost is more than one record may have. */
-  costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
-    const cost = this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities)
+  costOf({ serviceTier, ...source }: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+    const cost = this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities, serviceTier)
     return cost !== undefined && cost <= COST_MAX ? cost : undefined
   }
 
-  /** `undefined` if the cost book has no price: an unknown cost must not count as zero. */
-  #costOf(query: PriceQuery, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+  /**
+   * `undefined` if the cost book has no price: an unknown cost must not count as zero. Nor must a tier of service with its own prices
+   * count as the usual one: its price is what the book's multiplier `service_tier` says.
+   */
+  #costOf(query: PriceQuery, quantities: readonly UsageQuantity[], tier?: string): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)
-    const rating = price && rateIfPriced(price, query, quantities)
+    const isTiered = price?.entry.multipliers?.some(({ attribute }) => attribute === 'service_tier')
+    if (!price || (tier !== undefined && !isTiered)) return undefined
+    const asked = tier === undefined ? query : { ...query, attributes: { service_tier: tier } }
+    const rating = rateIfPriced(price, asked, quantities)
     return rating && nanoUsdOf(rating)
   }
 }

@@ -319,7 +319,8 @@ export class CallRunner {
     if (late.status !== 'answered' || !late.value.usage || !isUsage(late.value.usage)) return
     const { service, provider, model } = late.candidate.offer
     // Only the cost changes, so it does not matter whether customers have a price for all of it.
-    const cost = this.#parts.prices.costOf({ service, provider, model, at: held.at }, late.value.usage.quantities)
+    const { quantities, serviceTier } = late.value.usage
+    const cost = this.#parts.prices.costOf({ service, provider, model, at: held.at, serviceTier }, quantities)
     if (cost === undefined) return
     // The attempt's record is written when the call has ended, which may be later than this.
     await this.idle()

@@ -1,14 +1,15 @@
 import { isFareboxError } from '@farebox/core'
-import type {
-  ChargeInput,
-  ChargeOutcome,
-  Ledger,
-  NewWorkflow,
-  OpenWorkflowInput,
-  PlaceHoldInput,
-  PlaceHoldOutcome,
-  SettleHoldInput,
-  SettleHoldOutcome,
+import {
+  type ChargeInput,
+  type ChargeOutcome,
+  InvalidInputError,
+  type Ledger,
+  type NewWorkflow,
+  type OpenWorkflowInput,
+  type PlaceHoldInput,
+  type PlaceHoldOutcome,
+  type SettleHoldInput,
+  type SettleHoldOutcome,
 } from '@farebox/ledger'
 import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
 
@@ -134,6 +135,8 @@ export class Envelope {
       const outcome = await change
       if (outcome.status !== 'refused') this.#isOpen = true
       return outcome
+    } catch (error) {
+      throw ofWorkflow(error)
     } finally {
       this.#underWay.delete(change)
     }
@@ -155,4 +158,12 @@ export class Envelope {
     if (held.status === 'rejected') throw held.reason
     return held.value
   }
+}
+
+const OPENS = 'opensWorkflow.'
+
+/** Where a property of the workflow is wrong, names it as its owner does, who gave it to no hold or charge. */
+function ofWorkflow(error: unknown): unknown {
+  if (!(error instanceof InvalidInputError && error.field.startsWith(OPENS))) return error
+  return new InvalidInputError(error.field.slice(OPENS.length), error.message.slice(error.field.length + 1))
 }

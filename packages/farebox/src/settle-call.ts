@@ -276,7 +276,7 @@ async function priceUsage(
   fallback: Answer['fallback'],
 ) {
   const { service, provider, model } = pricedOffer(candidate.offer, route.operation)
-  const source = { service, provider, model, at, ...numbers }
+  const source = { service, provider, model, at, ...numbers, serviceTier: usage.serviceTier }
   const price = (quantities: readonly UsageQuantity[]) => prices.priceReported(source, quantities)
   let known: ReturnType<typeof knownPart<Pricing>>
   /** The cost of the whole report: usage that customers pay nothing for may still have one. */

@@ -184,9 +184,22 @@ export function checkCost(field: string, value: unknown): NanoUsd {
   return value as NanoUsd
 }
 
+const usageFields: FieldNames<UsageInput> = {
+  quantity: true,
+  unit: true,
+  rated: true,
+  roundingStep: true,
+  model: true,
+  cost: true,
+  certainty: true,
+  priceVersion: true,
+  details: true,
+}
+
 export function checkUsage(usage: UsageInput): RatedUsage {
   if (typeof usage !== 'object' || usage === null)
     throw new InvalidInputError('usage', `must be an object, received ${show(usage)}`)
+  checkFieldNames(usage, usageFields, 'usage', 'usage.')
   const { cost } = usage
   if (typeof usage.quantity !== 'bigint' || usage.quantity < 0n || usage.quantity > QUANTITY_MAX) {
     throw new InvalidInputError(
@@ -195,7 +208,6 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     )
   }
   if (cost !== undefined) checkCost('usage.cost', cost)
-  // Field by field, since further properties of the caller's object are no part of the change.
   return {
     quantity: usage.quantity as Quantity,
     unit: checkOneOf('usage.unit', usage.unit, units),

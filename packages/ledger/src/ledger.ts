@@ -609,19 +609,19 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   /**
    * Overwrites the bodies of documents without a version, where their content is to be kept for a while only. Nothing else in the
    * ledger depends on it. Saving such a document again still returns its first outcome, because the journal keeps what was saved:
-   * each field of up to 80 characters, and the SHA-256 of a longer one. Unknown ids are ignored.
+   * each field of up to 80 characters, and the SHA-256 of a longer one. Ids that are unknown, or of documents with a version, are
+   * ignored.
    */
   async overwriteDocuments(input: OverwriteDocumentsInput): Promise<void> {
     checkFields('overwriteDocuments', input)
     const ids = checkTexts('documentIds', input.documentIds)
+    const body = JSON.stringify(checkBody(input.body))
+    const accountId = checkText('accountId', input.accountId)
+    const kind = checkService('kind', input.kind)
+    const replaceable = await this.replaceableDocuments(accountId, kind, ids)
     await this.#driver.write({
       text: 'UPDATE {documents} SET body = ? WHERE account_id = ? AND kind = ? AND document_id = ANY(?)',
-      values: [
-        JSON.stringify(checkBody(input.body)),
-        checkText('accountId', input.accountId),
-        checkService('kind', input.kind),
-        ids,
-      ],
+      values: [body, accountId, kind, ids.filter((id) => !replaceable.has(id))],
     })
   }
 

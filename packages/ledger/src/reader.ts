@@ -9,6 +9,7 @@ import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
 import { startWindow } from './machine/budgets.ts'
 import { burnOrder } from './machine/burn-order.ts'
+import { hasVersion } from './machine/documents.ts'
 import { decodeEntry } from './machine/journal.ts'
 import type {
   BudgetRow,
@@ -338,6 +339,17 @@ export abstract class LedgerReader {
       documentId,
     ])
     return row && { body: row.body as Record<string, unknown>, createdAt: row.createdAt }
+  }
+
+  /** Which of these documents have a version, and so may be replaced. */
+  protected async replaceableDocuments(accountId: string, kind: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    // Only bodies that may have a version are read: others can be large, and many.
+    const rows = await this.#rows(
+      'documents',
+      `WHERE account_id = ? AND kind = ? AND document_id = ANY(?) AND body LIKE '%"version":%'`,
+      [accountId, kind, ids],
+    )
+    return new Set(rows.filter(({ body }) => hasVersion(body)).map(({ documentId }) => documentId))
   }
 
   /** An account's budgets as last written. A budget whose window is over still shows what was used in that window. */

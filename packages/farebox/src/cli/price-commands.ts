@@ -72,7 +72,8 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
     .option('--json', 'print JSON')
     .action(async (file: string, options: UpdateCommandOptions) => {
       const before = await readBook(file)
-      const { entries, notTaken } = await readPrices(options.format, options.from, { checked: today(), vendors: options.vendor })
+      const wanted = { checked: today(), vendors: options.vendor, book: before }
+      const { entries, notTaken } = await readPrices(options.format, options.from, wanted)
       tellNotTaken(notTaken, options.json)
       const effectiveFrom = options.effective ?? new Date(now()).toISOString()
       const version = newVersion(before, today())
@@ -80,7 +81,10 @@ export function addPriceCommands(prices: Command, terminal: Terminal, now: () =>
       const after = new PriceBook(document)
       if (options.json) terminal.line(JSON.stringify({ changes, not_in_book: notInBook, not_taken: notTaken }, null, 2))
       else if (changes.length > 0) terminal.table(changes)
-      if (!options.json && notInBook > 0) terminal.line(`${notInBook} rows are not in the book: --add adds them`)
+      if (!options.json && notInBook > 0) {
+        const why = options.add ? 'were not added: aliases in the book have their names' : 'are not in the book: --add adds them'
+        terminal.line(`${notInBook} rows ${why}`)
+      }
       tellRetirements(after, options.json)
       if (changes.length === 0) return terminal.error(`${file} is up to date`)
       if (!options.write) return terminal.error(`nothing was written: --write adds version ${version} to ${file}`)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidOptionError } from '@farebox/core'
+import type { PriceBookDocument } from '@farebox/pricing'
 import {
   type GenaiProvider,
   type ImportedPrices,
@@ -24,17 +25,19 @@ const FETCH_MS = 60_000
  *
  * @param from     a path, an `https:` address, or {@link INSTALLED}
  * @param checked  the day on which they are read
+ * @param book     a book to update: of models that several vendors sell, the prices of the vendors that it names are read
  * @throws {InvalidOptionError} there is nothing to read, or it is in another format
  */
 export async function readPrices(
   format: PriceFormat,
   from: string,
-  { checked, vendors }: { checked: string; vendors?: readonly string[] },
+  { checked, vendors, book }: { checked: string; vendors?: readonly string[]; book?: PriceBookDocument },
 ): Promise<ImportedPrices> {
   if (from === INSTALLED) {
     if (format !== 'genai') throw new InvalidOptionError(`${format} has no package that could be installed: name a file`)
     const { providers, version } = await installedPrices()
-    return importGenaiPrices(providers, { source: `npm @pydantic/genai-prices ${version}`, checked, vendors })
+    const source = `npm @pydantic/genai-prices ${version}`
+    return importGenaiPrices(providers, { source, checked, ...sellers(providers, vendors, book) })
   }
   const text = await readText(from)
   const source = { source: from, checked }
@@ -47,8 +50,20 @@ export async function readPrices(
       const data = parseJsonFile(from, text)
       if (!isProviders(data))
         throw new InvalidOptionError(`${from} is not the data of genai-prices, which is a list of providers`)
-      return importGenaiPrices(data, { ...source, vendors })
+      return importGenaiPrices(data, { ...source, ...sellers(data, vendors, book) })
     }
+  }
+}
+
+/** Whose prices to read. The vendors that a book names come first, for their models' further names too. */
+function sellers(providers: readonly GenaiProvider[], vendors: readonly string[] | undefined, book?: PriceBookDocument) {
+  const entries = book?.versions.at(-1)?.entries ?? []
+  const named = new Map(entries.flatMap(({ provider, vendor }) => (vendor === undefined ? [] : [[provider, vendor] as const])))
+  const own = new Set(named.values())
+  const all = providers.map(({ id }) => id)
+  return {
+    vendors: vendors ?? [...all.filter((id) => own.has(id)), ...all.filter((id) => !own.has(id))],
+    vendorOf: (model: string) => named.get(model),
   }
 }
 

@@ -97,6 +97,21 @@ export function exerciseDocuments(suite: Suite): void {
       await expectInvalid('body', () => overwrite({ body: [] }))
     })
 
+    it('documents with a version are not overwritten: only a later version takes their place', async () => {
+      const accountId = await suite.account(0)
+      const ids = { accountId, kind: 'note' }
+      await suite.ledger.saveDocument({ ...ids, documentId: 'versioned', body: { at: 'two' }, version: 2 })
+      // The word alone is no version.
+      const plain = { nested: { version: 1 }, text: '"version":1' }
+      await suite.ledger.saveDocument({ ...ids, documentId: 'plain', body: plain })
+      await suite.ledger.overwriteDocuments({ ...ids, documentIds: ['versioned', 'plain'], body: { text: null } })
+      const kept = async (documentId: string) => (await suite.ledger.document(accountId, 'note', documentId))?.body
+      expect(await kept('versioned')).toEqual({ at: 'two', version: 2 })
+      expect(await kept('plain')).toEqual({ text: null })
+      await suite.ledger.saveDocument({ ...ids, documentId: 'versioned', body: { at: 'three' }, version: 3 })
+      expect(await kept('versioned')).toEqual({ at: 'three', version: 3 })
+    })
+
     it('what JSON cannot carry is refused by name', async () => {
       const accountId = await suite.account(0)
       const cyclic: Record<string, unknown> = {}

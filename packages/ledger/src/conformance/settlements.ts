@@ -331,6 +331,10 @@ export function exerciseSettlements(suite: Suite): void {
           await expectInvalid(`usage.${field}`, () => suite.ledger.settleHold({ accountId, holdId, usage: bad }))
         }
       }
+      // A misspelt field is a cost, a model or a rounding that would be lost.
+      const misspelt = { ...usage(1), costs: 5n }
+      await expectInvalid('usage.costs', () => suite.ledger.charge({ accountId, ...work, usage: misspelt }))
+      await expectInvalid('usage.costs', () => suite.ledger.settleHold({ accountId, holdId, usage: misspelt }))
       for (const bad of [null, undefined, 5, 'usage']) {
         await expectInvalid('usage', () => suite.ledger.charge({ accountId, ...work, usage: bad as never }))
       }

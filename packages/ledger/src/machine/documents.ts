@@ -23,10 +23,14 @@ export function replaceDocument(
   const known = state.document(accountId, kind, documentId)
   if (!known) state.insert('documents', row)
   else {
-    const { version: kept } = known.body as { version?: unknown }
-    if (typeof kept !== 'number') return { status: 'failed', code: 'ALREADY_EXISTS', what: kind, id: documentId }
-    if (version <= kept) return { status: 'saved', documentId, replayed: true }
+    if (!hasVersion(known.body)) return { status: 'failed', code: 'ALREADY_EXISTS', what: kind, id: documentId }
+    if (version <= known.body.version) return { status: 'saved', documentId, replayed: true }
     state.touch('documents', Object.assign(known, row))
   }
   return { status: 'saved', documentId, replayed: false }
+}
+
+/** Whether a document has a version, and so may be replaced by a later one. */
+export function hasVersion(body: unknown): body is { version: number } {
+  return typeof body === 'object' && body !== null && 'version' in body && typeof body.version === 'number'
 }

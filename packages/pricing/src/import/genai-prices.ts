@@ -26,6 +26,11 @@ export interface GenaiImport extends ImportSource {
    * Vendors whose models to import. If two have a model of the same name, the earlier vendor's wins. @defaultValue all vendors
    */
   vendors?: readonly string[]
+  /**
+   * The vendor whose price to take for a model, if that vendor is one of `vendors` and sells it: the one that a book to update
+   * names. @defaultValue the earliest of `vendors`
+   */
+  vendorOf?: (model: string) => string | undefined
   /** Which Farebox services a model serves. @defaultValue `gpt` and `vision`, or by its name `embedding` or `realtime` */
   servicesOf?: (vendor: string, model: string) => readonly string[]
   /** Leaves out prices that ended before this day: `2025-01-01`. @defaultValue the beginning of time */
@@ -55,6 +60,12 @@ export function readGenaiPrices(
   const models: ModelPrices[] = []
   const owners = new NameOwners()
   const wanted = options.vendors ?? providers.map(({ id }) => id)
+  const rivalOf = (model: string, vendor: string): string | undefined => {
+    const rival = options.vendorOf?.(model)
+    if (rival === undefined || rival === vendor || !wanted.includes(rival)) return undefined
+    const isSold = providers.some(({ id, models }) => id === rival && models.some((one) => one.id === model))
+    return isSold ? `${rival}/${model}` : undefined
+  }
   for (const vendor of wanted) {
     const provider = providers.find(({ id }) => id === vendor)
     if (!provider) {
@@ -65,7 +76,7 @@ export function readGenaiPrices(
     for (const model of provider.models) {
       const row = `${vendor}/${model.id}`
       const refuse: Refuse = (field, reason) => notTaken.push({ row, field, reason })
-      const owner = owners.ownerOf(model.id, vendor)
+      const owner = owners.ownerOf(model.id, vendor) ?? rivalOf(model.id, vendor)
       const priced = owner ? undefined : readModelPrices(model.prices, options.from ?? '', refuse)
       const services = (options.servicesOf ?? usualServices)(vendor, model.id)
       if (owner) notTaken.push({ row, reason: `${owner} has a price under this name` })

@@ -88,3 +88,27 @@ it('takes no alias that is the name of a row which stays: a name has one price',
   const unchanged = bookOf(entry([flat('1')], { provider: 'davinci' }), entry([flat('3')], { provider: 'davinci-2' }))
   expect(updateBook(unchanged, [alone], options)).toEqual({ document: unchanged, changes: [], notInBook: 0 })
 })
+
+it('adds no row that an alias in the book names: a name has one price', () => {
+  const document = bookOf(entry([flat('1')], { provider: 'o3', aliases: ['o3-2025'] }))
+  const added = [entry([flat('2')], { provider: 'o3-2025' }), entry([flat('3')], { provider: 'o4' })]
+  const updated = updateBook(document, added, { ...options, addRows: true })
+  expect(updated.notInBook).toBe(1)
+  expect(updated.changes.map(({ change, provider }) => [change, provider])).toEqual([['added', 'o4']])
+  const { entry: found } = new PriceBook(updated.document).find({
+    service: 'gpt',
+    provider: 'o3-2025',
+    at: Date.UTC(2026, 10, 2),
+  })
+  expect(found.provider).toBe('o3')
+})
+
+it('keeps the day of a retirement where the source tells none at all, and not where it tells others', () => {
+  const document = bookOf(entry([flat('1')], { retires: '2027-01-14' }))
+  expect(updateBook(document, [entry([flat('1')])], options).changes).toEqual([])
+  expect(updateBook(document, [entry([flat('2')])], options).document.versions.at(-1)?.entries).toEqual([
+    entry([flat('2')], { retires: '2027-01-14' }),
+  ])
+  const telling = [entry([flat('1')]), entry([flat('1')], { provider: 'n', retires: '2027-02-01' })]
+  expect(updateBook(document, telling, options).changes).toMatchObject([{ what: 'retires', before: '"2027-01-14"' }])
+})

@@ -23,7 +23,7 @@ export interface BookUpdate {
   /** The book with one more version, or the same document if nothing changes. */
   document: PriceBookDocument
   changes: PriceChange[]
-  /** Number of rows that only the source has and that were not added. */
+  /** Number of rows that only the source has and that were not added: all, or with `addRows` those that an alias in the book names. */
   notInBook: number
 }
 
@@ -43,7 +43,8 @@ const TAKEN_OVER = ['rates', 'windows', 'aliases', 'vendor', 'retires', 'source'
 const PRICED = ['rates', 'windows', 'aliases', 'retires'] as const
 
 /**
- * Updates a book with imported prices. Versions are immutable, so changes make a new version. Rows that the source lacks stay.
+ * Updates a book with imported prices. Versions are immutable, so changes make a new version. Rows that the source lacks stay, and
+ * so do days of retirement if it tells none at all.
  */
 export function updateBook(
   document: PriceBookDocument,
@@ -52,26 +53,29 @@ export function updateBook(
 ): BookUpdate {
   const last = document.versions.at(-1)
   const keys = new Set(imported.map(keyOf))
-  const staying = new Set((last?.entries ?? []).filter((entry) => !keys.has(keyOf(entry))).flatMap(namesOf))
+  const stay = (last?.entries ?? []).filter((entry) => !keys.has(keyOf(entry)))
+  const staying = new Set(stay.flatMap(namesOf))
+  const stayingAliases = new Set(stay.flatMap(aliasKeysOf))
+  const tellsRetirements = imported.some(({ retires }) => retires !== undefined)
   const sources = new Map(imported.map((entry) => [keyOf(entry), withoutAliases(entry, staying)]))
   const changes: PriceChange[] = []
   const entries = (last?.entries ?? []).map((entry) => {
-    const source = sources.get(keyOf(entry))
+    const told = sources.get(keyOf(entry))
     sources.delete(keyOf(entry))
+    const source = told && !tellsRetirements && entry.retires ? { ...told, retires: entry.retires } : told
     const found = source ? changesOf(entry, source) : []
     changes.push(...found)
     return source && found.length > 0 ? takenOver(entry, source) : entry
   })
   const unknown = [...sources.values()]
-  if (addRows) {
-    entries.push(...unknown)
-    changes.push(
-      ...unknown.flatMap((entry) =>
-        entry.rates.map((rate): PriceChange => ({ ...rowOf(entry), change: 'added', ...rateText(rate, 'after') })),
-      ),
-    )
-  }
-  const notInBook = addRows ? 0 : unknown.length
+  const added = addRows ? unknown.filter((entry) => !stayingAliases.has(ownKeyOf(entry))) : []
+  entries.push(...added)
+  changes.push(
+    ...added.flatMap((entry) =>
+      entry.rates.map((rate): PriceChange => ({ ...rowOf(entry), change: 'added', ...rateText(rate, 'after') })),
+    ),
+  )
+  const notInBook = unknown.length - added.length
   if (changes.length === 0) return { document, changes, notInBook }
   // The last version's end follows from the next one's beginning.
   const versions = document.versions.map((one) => (one === last ? { ...one, effective_until: undefined } : one))
@@ -90,7 +94,15 @@ function withoutAliases(entry: EntryDocument, staying: ReadonlySet<string>): Ent
 }
 
 function namesOf(entry: EntryDocument): string[] {
-  return [entry.model ?? entry.provider, ...(entry.aliases ?? [])].map((name) => nameKeyOf(entry, name))
+  return [ownKeyOf(entry), ...aliasKeysOf(entry)]
+}
+
+function ownKeyOf(entry: EntryDocument): string {
+  return nameKeyOf(entry, entry.model ?? entry.provider)
+}
+
+function aliasKeysOf(entry: EntryDocument): string[] {
+  return (entry.aliases ?? []).map((alias) => nameKeyOf(entry, alias))
 }
 
 /** An entry without a model is found by its provider's name, another by its model's. */

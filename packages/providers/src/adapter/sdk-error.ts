@@ -56,7 +56,7 @@ export function sdkError(errors: SdkErrors, thrown: unknown, place: FailurePlace
   const classified = classify(facts, errors)
   const found = place.isAnswering && !BLAMES_REQUEST.has(classified) ? 'incomplete' : classified
   // A model that is missing is missing for everybody, and so rests. A voice that only this caller named must not have the same effect.
-  const isOwn = place.chosen !== undefined && found === 'model_not_found' && !LACKS_MODEL.test(facts.code ?? '')
+  const isOwn = place.chosen !== undefined && found === 'model_not_found' && !blamesModel(facts)
   const kind = isOwn ? 'unsupported' : found
   return new ProviderError(describe(name, kind, facts, place), {
     provider: name,
@@ -97,6 +97,10 @@ function obstacleOf(link: object): Obstacle | undefined {
 
 /** Codes that blame the model, or an address that the host configured: never a voice that the caller named. */
 const LACKS_MODEL = /^(model_\w+|DeploymentNotFound|unknown_url)$/
+
+function blamesModel({ code = '', param }: ThrownFacts): boolean {
+  return LACKS_MODEL.test(code) || param === 'model'
+}
 
 /** The kinds with which a provider may stop an answer because of what was asked. */
 const BLAMES_REQUEST: ReadonlySet<ProviderErrorKind> = new Set(['content_policy', 'invalid_request', 'context_too_long'])

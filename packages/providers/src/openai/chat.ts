@@ -51,7 +51,7 @@ function readChat(connection: OpenaiConnection, request: ChatRequest, data: unkn
   const message = asRecord(choice?.message) ?? (finishReason(reason) === 'content_filter' ? {} : undefined)
   if (!message) throw malformed(connection.name, 'a message', requestId)
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
-  const usage = chatUsage(answer?.usage)
+  const usage = chatUsage(answer?.usage, answer?.service_tier)
   const content = contentText(message.content)
   // A refusal counts as the model's answer.
   const refusal = content ? undefined : asText(message.refusal)

@@ -88,8 +88,12 @@ function read(error: Record<string, unknown>) {
   const told = asText(error.error) ?? asText(asRecord(error.error)?.message) ?? asText(error.message) ?? ''
   const words = told.slice(0, WORDS_MAX)
   const { code, status = isStatus(code) ? code : undefined } = error
-  return { status, ...faultOf(words) }
+  // vLLM, for example, has no code for it, only the status.
+  const lacksModel = error.status === 404 && typeof code !== 'string' && MISSING_MODEL.test(words)
+  return { status, ...(lacksModel ? { code: 'model_not_found' } : faultOf(words)) }
 }
+
+const MISSING_MODEL = /^(?:\d{3} )?(?:the )?model\b[^.]{0,200} (?:does not exist|(?:was |is )?not found)\b/i
 
 function faultOf(words: string): { code: string; param?: string } | undefined {
   if (exceedsLimit(words)) return TOO_LARGE

@@ -3,23 +3,27 @@ import { asRecord } from '../adapter/answer.ts'
 import { readable } from '../adapter/readable-usage.ts'
 import { recordingUsage } from '../adapter/recording-usage.ts'
 import { openaiChatUsage, openaiRealtimeUsage, openaiResponseUsage, openaiTranscriptionUsage } from '../usage/openai.ts'
+import { tierOf } from '../usage/service-tier.ts'
 
 /**
  * Reads the usage of a chat. If a server's counts contradict each other, it uses the two totals alone, as `derived`, and keeps
  * the block in `raw`, so that neither the answer nor the charge is lost.
  *
  * @param block  the `usage` of an answer, unchanged
+ * @param tier   the answer's `service_tier`
  * @returns      `undefined` when even the totals are unreadable
  */
-export function chatUsage(block: unknown): Usage | undefined {
+export function chatUsage(block: unknown, tier?: unknown): Usage | undefined {
   const { prompt_tokens, completion_tokens } = asRecord(block) ?? {}
-  return orTotals(openaiChatUsage, block, { prompt_tokens, completion_tokens })
+  const usage = orTotals(openaiChatUsage, block, { prompt_tokens, completion_tokens })
+  return usage && { ...usage, ...tierOf(tier) }
 }
 
 /** Reads the usage of a response, like {@link chatUsage}, and that of its tools, which a response reports apart. */
 export function responseUsage(response: Record<string, unknown> | undefined): Usage | undefined {
-  const { usage, tool_usage } = response ?? {}
-  return readable(() => openaiResponseUsage(usage, tool_usage)) ?? orTotals(openaiResponseUsage, usage, totals(usage))
+  const { usage, tool_usage, service_tier } = response ?? {}
+  const read = readable(() => openaiResponseUsage(usage, tool_usage)) ?? orTotals(openaiResponseUsage, usage, totals(usage))
+  return read && { ...read, ...tierOf(service_tier) }
 }
 
 /** Reads the usage of a conversation's turn, like {@link chatUsage}. */

@@ -28,7 +28,7 @@ function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNu
   answer.model = asText(chunk.model) || answer.model
   const choices = Array.isArray(chunk.choices) ? chunk.choices : []
   const events = choices.flatMap((given: unknown) => readChoice(given, answer, toolCalls))
-  const usage = chatUsage(chunk.usage)
+  const usage = chatUsage(chunk.usage, chunk.service_tier)
   if (usage) {
     answer.usage = usage
     // The chunk with the usage of the whole request has no choices.

@@ -1,5 +1,6 @@
 import { disjointTokens, type TokenSource, type Usage } from '@farebox/core'
 import { block, reportedNumber } from './reported.ts'
+import { tierOf } from './service-tier.ts'
 import { webSearches } from './web-searches.ts'
 
 /** Anthropic counts cache reads and writes outside `input_tokens`, but thinking inside `output_tokens`. */
@@ -7,7 +8,7 @@ const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], o
 
 /**
  * Reads the `usage` of a message. It separates cache writes by lifetime where Anthropic does, because one hour costs more than
- * five minutes. Anthropic bills the searches of its server tools per request.
+ * five minutes. Anthropic bills the searches of its server tools per request, and some tiers of service at prices of their own.
  *
  * @returns `undefined` when the block is absent, or lacks its input or output tokens
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
@@ -43,6 +44,7 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
       ...(searches ? [webSearches(searches)] : []),
     ],
     certainty: 'exact',
+    ...tierOf(given?.service_tier),
     raw: usage,
   }
 }
