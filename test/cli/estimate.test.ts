@@ -59,3 +59,37 @@ test('one credit is one credit', async () => {
   const { lines } = await farebox('estimate', '--ai-tokens', '10')
   expect(lines).toEqual(['1 credit, from 1 to 1, by default@1'])
 })
+
+test('lines of less than a credit are exact, and come to the total below them', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'farebox-estimate-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'book.json')
+  const entry = (service: string, provider: string, unit: string, amount: string) => ({
+    service,
+    provider,
+    rates: [{ unit, amount }],
+  })
+  const entries = [
+    ...['gpt-4o-mini', 'claude-3-haiku'].map((provider) => entry('gpt', provider, 'tokens', '0.0001')),
+    ...['deepgram', 'openai-whisper'].map((provider) => entry('voice_stt', provider, 'minutes', '0.15')),
+  ]
+  const versions = [{ version: '1', effective_from: '2020-01-01T00:00:00Z', entries }]
+  const rounding = { mode: 'up', step: '0.000001', point: 'total' }
+  await writeFile(file, JSON.stringify({ name: 'fractions', currency: 'credits', rounding, versions }))
+  const asked = ['estimate', ...planned, '--configuration', 'costOptimized', '--book', file]
+  const { lines, tables, errors } = await farebox(...asked)
+  expect(errors).toEqual([])
+  expect(tables[0]).toMatchObject([
+    { service_type: 'gpt', credits: '0.1', credits_low: '0.1', credits_high: '0.1' },
+    { service_type: 'voice_stt', credits: '0.3', credits_low: '0.3', credits_high: expect.anything() },
+  ])
+  expect(lines).toEqual([expect.stringMatching(/^0\.4 credits, from 0\.4 to [\d.]+, by fractions@1$/)])
+  expect(JSON.parse((await farebox(...asked, '--json')).lines.join('\n'))).toMatchObject({
+    services: [
+      { credits: 1, credits_exact: '0.1' },
+      { credits: 1, credits_exact: '0.3' },
+    ],
+    total_credits: 1,
+    total_credits_exact: '0.4',
+  })
+})

@@ -184,6 +184,77 @@ inBrowser('what is shown', () => {
     expect(await page.locator('tbody tr').textContent()).toContain('0.5 in total, 0% used')
   })
 
+  test('the rest of a list, a sum of workflows and a receipt come to what was spent, also in tenths of a credit', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Tenths' })
+    await ledger.grant({ accountId, amount: credits(100) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const run = async (name: string, tenths: bigint, parentId?: string) => {
+      const opened = await ledger.openWorkflow({ accountId, name, parentId })
+      if (opened.status === 'refused') throw new Error('the workflow was refused')
+      const { workflowId } = opened
+      const rated = microCredits(tenths * 100_000n)
+      const usage = { quantity: quantity(1), unit: 'tokens', rated, roundingStep: microCredits(1n) } as const
+      await ledger.charge({ accountId, workflowId, service: 'gpt', provider: `model_of_${name}`, usage })
+      return workflowId
+    }
+    for (let place = 0; place < 12; place++) await run(`tenth_${place}`, 1n)
+    const above = await run('above', 2n)
+    await run('below', 9n, above)
+    // 1.2 + 0.2 + 0.9
+    const page = await signedIn('', made.secret)
+    for (const name of ['Top workflows', 'Services and providers']) {
+      const amounts = page.getByRole('region', { name }).locator('.bar-list .number')
+      expect(await amounts.allTextContents()).toEqual(['1 39%', '1 9%', '1 4%', '1 4%', '1 4%', '1 4%', '1 35%'])
+    }
+    await visit(page, '/activity?sort=credits')
+    await page.getByText('14 workflows, which cost 3 credits in all').waitFor()
+    expect(await page.locator('tbody th a').allTextContents()).toEqual(expect.objectContaining({ 0: 'above', 1: 'below' }))
+    await visit(page, `/workflows/${above}`)
+    expect(await page.getByRole('region', { name: 'Summary' }).textContent()).toContain('Charged1.1 credits')
+    const lines = await page.getByRole('region', { name: 'Receipt' }).locator('tbody tr').allTextContents()
+    expect(lines.map((line) => line.replace(/^.*token/, ''))).toEqual(['0.218%', 'Workflows below it0.982%', 'Total1.1'])
+  })
+
+  test('a balance of eleven digits is in one line, and a long budget within its card, however narrow the screen', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Plenty' })
+    for (let grants = 0; grants < 89; grants++) await ledger.grant({ accountId, amount: credits(1_000_000_000) })
+    const made = await ledger.createApiKey({ accountId })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    await ledger.setBudget({ accountId, period: 'day', limit: credits('987654321.123456') })
+    const workflow = open().box.workflow({ accountId, name: 'costly' })
+    await workflow.record('phone', 'twilio', quantity('8765432'), 'minutes')
+    await workflow.end()
+    const page = await signedIn('', made.secret)
+    const faults: string[] = []
+    for (const width of [320, 360, 700, 1081, 1280]) {
+      await page.setViewportSize({ width, height: 800 })
+      await visit(page, '')
+      const lines = await page.locator('.stat-value').evaluateAll((values) =>
+        values.map((value) => {
+          const range = document.createRange()
+          // Of the number alone: its unit may stand below it.
+          range.selectNodeContents(document.createTreeWalker(value, NodeFilter.SHOW_TEXT).nextNode() ?? value)
+          return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size
+        }),
+      )
+      const beyond = await page
+        .locator('.stat')
+        .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).length)
+      if (lines.some((count) => count !== 1) || beyond > 0) faults.push(`${width}: ${lines} lines, ${beyond} beyond`)
+      await visit(page, '/keys')
+      const room = await page.locator('.budget-line .number').evaluate((amounts) => {
+        const range = document.createRange()
+        range.selectNodeContents(amounts)
+        return (amounts.closest('.card')?.getBoundingClientRect().right ?? 0) - range.getBoundingClientRect().right
+      })
+      if (room < 12) faults.push(`${width}: the budget ends ${room} before its card`)
+    }
+    expect(faults).toEqual([])
+  })
+
   test('an account below zero has nothing that could last, and is told how the debt ends', async () => {
     const { ledger } = open().box
     const { accountId } = await ledger.openAccount({ name: 'In debt', creditLimit: credits(500) })

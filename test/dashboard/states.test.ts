@@ -196,6 +196,24 @@ inBrowser('what has changed meanwhile', () => {
     await expect.poll(numbers).toEqual([3, 2, 1].map((more) => `#${newest + more}`).concat(before))
   })
 
+  test('is the name of a key that was made while somebody looks', async () => {
+    const { accountId, key } = await openAccount('Makes another key')
+    const page = await openPage('/activity')
+    await page.clock.install()
+    await signIn(page, key)
+    await loaded(page)
+    const { ledger } = open().box
+    const made = await ledger.createApiKey({ accountId, name: 'Made later', minimumBalance: credits(0) })
+    if (made.status !== 'created') throw new Error('the key was not made')
+    await ledger.openWorkflow({ accountId, name: 'by_it', apiKeyId: made.apiKeyId })
+    // A round is left out while the one before is not answered.
+    const later = async () => {
+      await page.clock.fastForward(31_000)
+      return rows(page).locator('td:nth-child(3)').allTextContents()
+    }
+    await expect.poll(later).toEqual(['Made later'])
+  })
+
   test('is in the prices in force and in the list of the accounts', async () => {
     const page = await openPage('/prices')
     await page.clock.install()

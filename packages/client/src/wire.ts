@@ -71,6 +71,8 @@ export interface ServiceUsed {
   units_consumed: number
   unit_type: UnitType
   credits_used: number
+  /** The credits, as an exact decimal string. Absent where `credits_used` is exact. */
+  credits_used_exact?: string
 }
 
 /** What a workflow used and cost. */
@@ -79,12 +81,16 @@ export interface Receipt {
   workflow_name: string
   services_used: ServiceUsed[]
   total_credits_used: number
+  /** The credits, as an exact decimal string. Absent where `total_credits_used` is exact. */
+  total_credits_used_exact?: string
   /** The price books, with their versions, that rated it. */
   price_versions?: string[]
   /** The attempts in order: which provider was asked, why, and how it ended. Absent if nothing was routed. */
   attempts?: AttemptUsed[]
   /** Credits that were due but could not be collected. Absent if there were none. */
   shortfall?: number
+  /** The credits, as an exact decimal string. Absent where `shortfall` is exact. */
+  shortfall_exact?: string
   /** Seconds from opening to closing, or until now if it is still open. */
   duration: number
 }
@@ -107,6 +113,8 @@ export interface AttemptUsed {
   /** How certain its usage is: `exact`, `derived`, `floor` or `ceiling`. */
   certainty?: string
   credits_used: number
+  /** The credits, as an exact decimal string. Absent where `credits_used` is exact. */
+  credits_used_exact?: string
   /** What its provider charges, in dollars. Only for the admin token. */
   cost_usd?: string
   /** ISO 8601, UTC. */
@@ -251,6 +259,8 @@ export interface UsageRequest {
 /** What recorded usage cost, and the remaining balance, in whole credits. */
 export interface UsageCharged {
   credits_used: number
+  /** The credits, as an exact decimal string. Absent where `credits_used` is exact. */
+  credits_used_exact?: string
   credit_balance: number
 }
 
@@ -276,8 +286,14 @@ export interface EstimateRequest {
 export interface Estimate {
   services: EstimatedService[]
   total_credits: number
+  /** The credits, as an exact decimal string. Absent where `total_credits` is exact. */
+  total_credits_exact?: string
   total_credits_low: number
+  /** The credits, as an exact decimal string. Absent where `total_credits_low` is exact. */
+  total_credits_low_exact?: string
   total_credits_high: number
+  /** The credits, as an exact decimal string. Absent where `total_credits_high` is exact. */
+  total_credits_high_exact?: string
   price_version: string
 }
 
@@ -290,10 +306,16 @@ export interface EstimatedService {
   unit_type: UnitType
   /** The expected cost: with the provider that is asked first. */
   credits: number
+  /** The credits, as an exact decimal string. Absent where `credits` is exact. */
+  credits_exact?: string
   /** The lowest cost: with the cheapest provider that the configuration names. */
   credits_low: number
+  /** The credits, as an exact decimal string. Absent where `credits_low` is exact. */
+  credits_low_exact?: string
   /** The highest cost: with the most expensive provider that the configuration names. */
   credits_high: number
+  /** The credits, as an exact decimal string. Absent where `credits_high` is exact. */
+  credits_high_exact?: string
 }
 
 /** A range of time, in RFC 3339; `to` is exclusive. */
@@ -380,12 +402,18 @@ export interface WorkflowListing {
   workflow_name: string
   state: 'open' | 'closed'
   total_credits_used: number
+  /** The credits, as an exact decimal string. Absent where `total_credits_used` is exact. */
+  total_credits_used_exact?: string
   held: number
+  /** The credits, as an exact decimal string. Absent where `held` is exact. */
+  held_exact?: string
   created_at: string
   closed_at: string | null
   user_id: string | null
   /** The prefix of the key that opened it. */
   api_key: string | null
+  /** The workflow that it was opened below, whose credits include its own. Absent if there is none. */
+  parent_workflow_id?: string
 }
 
 /** A receipt, with who opened the workflow and when, and the decisions that chose its providers. */
@@ -564,8 +592,10 @@ export interface AccountPage {
 /** Where credits went. */
 export interface UsageReport {
   total_credits: number
+  /** The credits, as an exact decimal string. Absent where `total_credits` is exact, here and below. */
+  total_credits_exact?: string
   /** Keyed by workflow name. `avg_duration` is in seconds. */
-  workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
+  workflow_breakdown: Record<string, { count: number; total_credits: number; total_credits_exact?: string; avg_duration: number }>
   service_breakdown: ServiceBreakdown[]
 }
 
@@ -579,6 +609,8 @@ export interface ServiceBreakdown {
   unit_type: UnitType
   usage_count: number
   total_credits: number
+  /** The credits, as an exact decimal string. Absent where `total_credits` is exact. */
+  total_credits_exact?: string
 }
 
 /** What one API key was used for, and what that cost. */
@@ -586,7 +618,9 @@ export interface KeyUsageReport {
   /** The prefix of the key. */
   api_key: string
   total_credits: number
-  workflows_used: Record<string, { count: number; total_credits: number }>
+  /** The credits, as an exact decimal string. Absent where `total_credits` is exact, here and below. */
+  total_credits_exact?: string
+  workflows_used: Record<string, { count: number; total_credits: number; total_credits_exact?: string }>
   /** The most expensive first. */
   top_consuming_services: ServiceBreakdown[]
 }

@@ -23,6 +23,8 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 export const credits = (amount: number): string => whole.format(amount)
 /** A charge in whole credits, a fraction rounded up, as the API does. Sums of fractions have a remainder of floats, which is none. */
 export const charged = (amount: number): number => Math.ceil(Number(amount.toFixed(6))) + 0
+/** An amount in exact credits, for sums and shares: the API gives the exact decimal only where the whole credits were rounded. */
+export const exactCredits = (whole: number, exactDecimal: string | undefined): number => Number(exactDecimal ?? whole)
 /** Formats an amount of units: whole from 100 on, and three digits of a smaller one, so that half a minute is not `0`. */
 export const units = (amount: number): string => (Math.abs(amount) < 100 ? rough : whole).format(amount)
 /** `12.3K`, for axes. */

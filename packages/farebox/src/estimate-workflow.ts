@@ -11,7 +11,7 @@ import { chargeOf, type PriceBook, type Rating, rate, rateMost, totalQuantity, t
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
-import { chargedJson, unitsJson } from './receipt.ts'
+import { type ChargedFields, chargedFields, unitsJson } from './receipt.ts'
 
 /** Planned work, in wire form. An absent field counts as none. */
 export interface EstimateInput {
@@ -35,8 +35,14 @@ export interface EstimateInput {
 export interface EstimateReport {
   services: EstimatedServiceJson[]
   total_credits: number
+  /** The credits, as an exact decimal. Absent where `total_credits` is exact. */
+  total_credits_exact?: string
   total_credits_low: number
+  /** The credits, as an exact decimal. Absent where `total_credits_low` is exact. */
+  total_credits_low_exact?: string
   total_credits_high: number
+  /** The credits, as an exact decimal. Absent where `total_credits_high` is exact. */
+  total_credits_high_exact?: string
   price_version: string
 }
 
@@ -49,10 +55,16 @@ export interface EstimatedServiceJson {
   unit_type: Unit
   /** The expected cost, at the provider that is asked first. */
   credits: number
+  /** The credits, as an exact decimal. Absent where `credits` is exact. */
+  credits_exact?: string
   /** The lowest cost, at the cheapest provider that the configuration names. */
   credits_low: number
+  /** The credits, as an exact decimal. Absent where `credits_low` is exact. */
+  credits_low_exact?: string
   /** The highest cost, at the most expensive provider that it names. */
   credits_high: number
+  /** The credits, as an exact decimal. Absent where `credits_high` is exact. */
+  credits_high_exact?: string
 }
 
 /** What is known of planned work in addition to the price book: the models on offer, and counted texts. */
@@ -107,21 +119,21 @@ export function estimateWorkflow(
     const ordered = [...possible, expected].sort((a, b) => Number(a - b))
     return { service, provider, units, unit, expected, low: ordered[0] ?? expected, high: ordered.at(-1) ?? expected }
   })
-  const total = (level: 'expected' | 'low' | 'high') =>
-    chargedJson(microCredits(services.reduce((sum, one) => sum + one[level], 0n)))
+  const total = <Name extends string>(name: Name, level: 'expected' | 'low' | 'high'): ChargedFields<Name> =>
+    chargedFields(name, microCredits(services.reduce((sum, one) => sum + one[level], 0n)))
   return {
     services: services.map(({ service, provider, units, unit, expected, low, high }) => ({
       service_type: service,
       provider,
       units,
       unit_type: unit,
-      credits: chargedJson(expected),
-      credits_low: chargedJson(low),
-      credits_high: chargedJson(high),
+      ...chargedFields('credits', expected),
+      ...chargedFields('credits_low', low),
+      ...chargedFields('credits_high', high),
     })),
-    total_credits: total('expected'),
-    total_credits_low: total('low'),
-    total_credits_high: total('high'),
+    ...total('total_credits', 'expected'),
+    ...total('total_credits_low', 'low'),
+    ...total('total_credits_high', 'high'),
     price_version: book.entries(at).version,
   }
 }

@@ -1,4 +1,13 @@
-import { type Certainty, type Credits, formatQuantity, formatUsd, nanoUsd, type Quantity, type Unit } from '@farebox/core'
+import {
+  type Certainty,
+  type Credits,
+  formatCredits,
+  formatQuantity,
+  formatUsd,
+  nanoUsd,
+  type Quantity,
+  type Unit,
+} from '@farebox/core'
 import type { UsageRow, WorkflowSummary } from '@farebox/ledger'
 import { type AttemptDetails, attemptsOf } from './attempt-details.ts'
 
@@ -9,6 +18,8 @@ export interface ServiceUsed {
   units_consumed: number
   unit_type: Unit
   credits_used: number
+  /** The credits, as an exact decimal. Absent where `credits_used` is exact. */
+  credits_used_exact?: string
 }
 
 /** What a workflow cost, in wire form and whole credits. */
@@ -19,12 +30,16 @@ export interface Receipt {
   services_used: ServiceUsed[]
   /** What the workflow cost, including the workflows below it. */
   total_credits_used: number
+  /** The credits, as an exact decimal. Absent where `total_credits_used` is exact. */
+  total_credits_used_exact?: string
   /** The price books and versions that rated it, such as `default@1`. Absent if nothing was rated. */
   price_versions?: string[]
   /** The attempts in order: which provider was asked, why, how it ended and what it cost. Absent if nothing was routed. */
   attempts?: AttemptUsed[]
   /** Credits that were due but could not be charged. Absent if there are none. */
   shortfall?: number
+  /** The shortfall, as an exact decimal. Absent where `shortfall` is exact. */
+  shortfall_exact?: string
   /** Seconds from opening until closing, or until now. */
   duration: number
 }
@@ -52,6 +67,8 @@ export interface AttemptUsed {
   /** How certain its usage is: `exact`, `derived`, `floor` or `ceiling`. Absent if it used nothing. */
   certainty?: string
   credits_used: number
+  /** The credits, as an exact decimal. Absent where `credits_used` is exact. */
+  credits_used_exact?: string
   /** What its provider charges for it, in US dollars, if known. For the host only, not for its customers. */
   cost_usd?: string
   started_at: string
@@ -78,12 +95,12 @@ export function receiptOf(workflow: WorkflowSummary, records: readonly UsageRow[
       provider: line.provider,
       units_consumed: unitsJson(line.quantity),
       unit_type: line.unit,
-      credits_used: chargedJson(line.charged),
+      ...chargedFields('credits_used', line.charged),
     })),
-    total_credits_used: chargedJson(workflow.spent),
+    ...chargedFields('total_credits_used', workflow.spent),
     ...(versions.size > 0 && { price_versions: [...versions].sort() }),
     ...(attempts.length > 0 && { attempts: attempts.slice(-ATTEMPTS_MAX) }),
-    ...(shortfall > 0n && { shortfall: chargedJson(shortfall as Credits) }),
+    ...(shortfall > 0n && chargedFields('shortfall', shortfall as Credits)),
     duration: Math.max(0, (workflow.closedAt ?? now) - workflow.createdAt) / 1000,
   }
 }
@@ -157,7 +174,7 @@ function paidFor(records: readonly UsageRow[] | undefined, corrections: Readonly
   const ranks = records.map(({ certainty }) => CERTAINTIES.indexOf(certainty))
   return {
     certainty: CERTAINTIES[Math.max(...ranks)],
-    credits_used: chargedJson(charged as Credits),
+    ...chargedFields('credits_used', charged as Credits),
     ...(cost !== undefined && { cost_usd: formatUsd(nanoUsd(cost)) }),
   }
 }
@@ -179,6 +196,14 @@ export function chargedJson(amount: Credits): number {
   // BigInt division truncates towards zero, so it rounds negative amounts up.
   return Number((amount > 0n ? amount + 999_999n : amount) / 1_000_000n)
 }
+
+/** A charge in whole credits, and the exact decimal beside it where it was rounded: sums and shares are made of that. */
+export function chargedFields<Name extends string>(name: Name, amount: Credits): ChargedFields<Name> {
+  const fields = { [name]: chargedJson(amount), ...(amount % 1_000_000n !== 0n && { [`${name}_exact`]: formatCredits(amount) }) }
+  return fields as ChargedFields<Name>
+}
+
+export type ChargedFields<Name extends string> = { [Field in Name]: number } & { [Field in `${Name}_exact`]?: string }
 
 /** Converts a balance to whole credits, rounded down. */
 export function balanceJson(amount: Credits): number {

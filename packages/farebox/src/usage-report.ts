@@ -1,6 +1,6 @@
 import { breakdownName, type Credits, microCredits, type Unit } from '@farebox/core'
 import type { BreakdownFilter, Ledger } from '@farebox/ledger'
-import { chargedJson, unitsJson } from './receipt.ts'
+import { chargedFields, unitsJson } from './receipt.ts'
 
 /** Selects the part of an account's history that a usage report covers. */
 export type UsageFilter = BreakdownFilter
@@ -8,7 +8,9 @@ export type UsageFilter = BreakdownFilter
 /** Where credits went, in wire form: whole credits and seconds. */
 export interface UsageReport {
   total_credits: number
-  workflow_breakdown: Record<string, { count: number; total_credits: number; avg_duration: number }>
+  /** The credits, as an exact decimal. Absent where `total_credits` is exact, here and below. */
+  total_credits_exact?: string
+  workflow_breakdown: Record<string, { count: number; total_credits: number; total_credits_exact?: string; avg_duration: number }>
   service_breakdown: ServiceBreakdownJson[]
 }
 
@@ -22,6 +24,8 @@ export interface ServiceBreakdownJson {
   unit_type: Unit
   usage_count: number
   total_credits: number
+  /** The credits, as an exact decimal. Absent where `total_credits` is exact. */
+  total_credits_exact?: string
 }
 
 /** What one API key was used for, in wire form. */
@@ -29,7 +33,9 @@ export interface KeyUsageReport {
   /** The key's prefix. The key itself is not stored. */
   api_key: string
   total_credits: number
-  workflows_used: Record<string, { count: number; total_credits: number }>
+  /** The credits, as an exact decimal. Absent where `total_credits` is exact, here and below. */
+  total_credits_exact?: string
+  workflows_used: Record<string, { count: number; total_credits: number; total_credits_exact?: string }>
   /** Sorted by credits, highest first. */
   top_consuming_services: ServiceBreakdownJson[]
 }
@@ -38,11 +44,11 @@ export async function usageReport(ledger: Ledger, filter: UsageFilter): Promise<
   const { services, workflows } = await ledger.breakdowns(filter)
   const total = services.reduce((sum, { charged }) => sum + charged, 0n)
   return {
-    total_credits: chargedJson(microCredits(total)),
+    ...chargedFields('total_credits', microCredits(total)),
     workflow_breakdown: Object.fromEntries(
       workflows.map(({ name, count, charged, averageDurationMs }) => [
         name,
-        { count, total_credits: chargedJson(charged as Credits), avg_duration: Math.round(averageDurationMs) / 1000 },
+        { count, ...chargedFields('total_credits', charged as Credits), avg_duration: Math.round(averageDurationMs) / 1000 },
       ]),
     ),
     service_breakdown: services.map(({ service, provider, unit, records, quantity, charged }) => ({
@@ -52,7 +58,7 @@ export async function usageReport(ledger: Ledger, filter: UsageFilter): Promise<
       units_consumed: unitsJson(quantity),
       unit_type: unit,
       usage_count: records,
-      total_credits: chargedJson(charged),
+      ...chargedFields('total_credits', charged),
     })),
   }
 }
@@ -61,15 +67,15 @@ export async function usageReport(ledger: Ledger, filter: UsageFilter): Promise<
 export async function keyUsage(ledger: Ledger, accountId: string, prefix: string): Promise<KeyUsageReport | undefined> {
   const key = await ledger.apiKey(prefix)
   if (!key || key.accountId !== accountId) return undefined
-  const { total_credits, workflow_breakdown, service_breakdown } = await usageReport(ledger, {
+  const { workflow_breakdown, service_breakdown, ...totals } = await usageReport(ledger, {
     accountId,
     apiKeyId: key.apiKeyId,
   })
   return {
     api_key: prefix,
-    total_credits,
+    ...totals,
     workflows_used: Object.fromEntries(
-      Object.entries(workflow_breakdown).map(([name, { count, total_credits: used }]) => [name, { count, total_credits: used }]),
+      Object.entries(workflow_breakdown).map(([name, { avg_duration: _, ...used }]) => [name, used]),
     ),
     top_consuming_services: service_breakdown,
   }

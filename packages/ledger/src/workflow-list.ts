@@ -33,6 +33,9 @@ export interface WorkflowListing extends WorkflowCursor {
   apiKeyId: string | null
   /** The prefix of the API key that it was opened with. Null if there was none. */
   apiKeyPrefix: string | null
+  /** The workflow that it was opened below. */
+  parentId: string | null
+  /** What was charged to it and its children, which are listed too. */
   spent: Credits
   held: Credits
   closedAt: number | null
@@ -53,7 +56,18 @@ const PAGE_MAX = 1_000
  */
 const LOOKED_AT_MAX = 5_000
 
-const own = ['workflow_id', 'name', 'state', 'user_id', 'api_key_id', 'spent', 'held', 'created_at', 'closed_at'] as const
+const own = [
+  'workflow_id',
+  'name',
+  'state',
+  'user_id',
+  'api_key_id',
+  'parent_id',
+  'spent',
+  'held',
+  'created_at',
+  'closed_at',
+] as const
 
 const filterFields: FieldNames<WorkflowFilter> = {
   accountId: true,
@@ -140,6 +154,7 @@ const columns = {
   state: 'text',
   userId: 'text',
   apiKeyId: 'text',
+  parentId: 'text',
   spent: 'bigint',
   held: 'bigint',
   createdAt: 'integer',

@@ -1,5 +1,5 @@
 import type { UsageSeries, UsageSeriesEntry } from '@farebox/client'
-import { credits } from '../format.ts'
+import { credits, exactCredits } from '../format.ts'
 import type { Granularity } from '../state/ranges.ts'
 import { AskError, getJson } from './get-json.ts'
 
@@ -29,7 +29,7 @@ export async function getSeries(
     const { series, next_cursor } = await getJson<UsageSeries>('/usage/series', query, signal)
     // An older server gives whole credits alone.
     for (const { starts_at, name, total_credits, total_credits_exact } of series)
-      entries.push({ starts_at, name, total_credits: Number(total_credits_exact ?? total_credits) })
+      entries.push({ starts_at, name, total_credits: exactCredits(total_credits, total_credits_exact) })
     if (!next_cursor) return entries
     cursor = next_cursor
   }

@@ -1,9 +1,10 @@
-import { credits, percent } from '../format.ts'
+import { charged, credits, percent } from '../format.ts'
 import { Track } from './track.tsx'
 
 export interface Bar {
   name: string
   detail?: string
+  /** Exact credits. */
   amount: number
   href?: string
   /** Whether it stands for all the others. */
@@ -15,7 +16,7 @@ const LISTED_MAX = 6
 /** Amounts of credits, the largest first, each with its share of the total. If there are too many, the smallest share one line. */
 export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }) {
   const listed = largestFirst(bars)
-  const largest = Math.max(1, ...listed.map(({ amount }) => amount))
+  const largest = Math.max(0, ...listed.map(({ amount }) => amount)) || 1
   return (
     <ul class="bar-list">
       {listed.map(({ name, detail, amount, href, isRest }) => (
@@ -35,7 +36,7 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
               {detail && <span class="faint small">{detail}</span>}
             </span>
             <span class="number">
-              {credits(amount)} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>
+              {credits(charged(amount))} <span class="faint small">{total > 0 ? percent(amount / total) : ''}</span>
             </span>
           </div>
           <Track share={amount / largest} tone={isRest ? 'rest' : ''} />

@@ -2,7 +2,7 @@ import type { WorkflowListing, WorkflowPage } from '@farebox/client'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { type AskError, getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, plural, utc } from '../format.ts'
+import { charged, credits, exactCredits, plural, utc } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Older } from '../parts/older.tsx'
@@ -163,8 +163,11 @@ async function readWorkflows(
 
 function Costliest({ page, keyNames }: { page: WorkflowPage; keyNames: ReadonlyMap<string, string> }) {
   const { workflows } = page
-  const sorted = [...workflows].sort((one, other) => other.total_credits_used - one.total_credits_used)
-  const total = workflows.reduce((sum, { total_credits_used }) => sum + total_credits_used, 0)
+  const sorted = [...workflows].sort((one, other) => costOf(other) - costOf(one))
+  // What a workflow cost includes the workflows below it.
+  const listed = new Set(workflows.map(({ workflow_id }) => workflow_id))
+  const tops = workflows.filter(({ parent_workflow_id }) => !parent_workflow_id || !listed.has(parent_workflow_id))
+  const total = charged(tops.reduce((sum, workflow) => sum + costOf(workflow), 0))
   const ofThese = page.next_cursor ? `the newest ${credits(workflows.length)}` : `${credits(workflows.length)}`
   return (
     <>
@@ -175,6 +178,10 @@ function Costliest({ page, keyNames }: { page: WorkflowPage; keyNames: ReadonlyM
       <WorkflowRows workflows={sorted.slice(0, COSTLIEST_MAX)} keyNames={keyNames} isNew={() => false} />
     </>
   )
+}
+
+function costOf({ total_credits_used, total_credits_used_exact }: WorkflowListing): number {
+  return exactCredits(total_credits_used, total_credits_used_exact)
 }
 
 function Rows({

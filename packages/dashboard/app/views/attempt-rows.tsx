@@ -1,5 +1,5 @@
 import type { WorkflowDetails } from '@farebox/client'
-import { credits, duration, instant, serviceName } from '../format.ts'
+import { duration, exactly, instant, serviceName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
@@ -82,7 +82,7 @@ export function AttemptRows({ attempts }: { attempts: readonly Attempt[] }) {
                     </div>
                   </td>
                   <td class="right number">{duration(attempt.duration)}</td>
-                  <td class="right number">{credits(attempt.credits_used)}</td>
+                  <td class="right number">{exactly(attempt.credits_used_exact ?? attempt.credits_used)}</td>
                   {hasCosts && (
                     <td class="wide-only right number faint">{attempt.cost_usd === undefined ? '–' : `$${attempt.cost_usd}`}</td>
                   )}

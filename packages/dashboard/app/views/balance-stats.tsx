@@ -82,7 +82,7 @@ function Stat({
       <dt>{name}</dt>
       <dd>
         <div class="stat-value">
-          {value} {unit && <small>{unit}</small>}
+          <span>{value}</span> {unit && <small>{unit}</small>}
         </div>
         <div class="stat-note">{note}</div>
       </dd>

@@ -1,7 +1,7 @@
 import type { UsageReport } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, plural, serviceName, unitName, units } from '../format.ts'
+import { credits, exactCredits, plural, serviceName, unitName, units } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarList } from '../parts/bar-list.tsx'
 import { Card } from '../parts/card.tsx'
@@ -24,14 +24,14 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
           of={usage}
           empty={{ ...empty, when: ({ workflow_breakdown }) => Object.keys(workflow_breakdown).length === 0 }}
         >
-          {({ workflow_breakdown, total_credits }) => (
+          {({ workflow_breakdown, total_credits, total_credits_exact }) => (
             <div class="card-body">
               <BarList
-                total={total_credits}
-                bars={Object.entries(workflow_breakdown).map(([workflow, { count, total_credits: amount }]) => ({
+                total={exactCredits(total_credits, total_credits_exact)}
+                bars={Object.entries(workflow_breakdown).map(([workflow, { count, ...used }]) => ({
                   name: workflow,
                   detail: `${credits(count)} ${plural(count, 'run')}`,
-                  amount,
+                  amount: exactCredits(used.total_credits, used.total_credits_exact),
                   href: `${addressOf('activity')}?${new URLSearchParams({ name: workflow, ...query() })}`,
                 }))}
               />
@@ -41,14 +41,14 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
       </Card>
       <Card title="Services and providers" note={span}>
         <AnswerView of={usage} empty={{ ...empty, when: ({ service_breakdown }) => service_breakdown.length === 0 }}>
-          {({ service_breakdown, total_credits }) => (
+          {({ service_breakdown, total_credits, total_credits_exact }) => (
             <div class="card-body">
               <BarList
-                total={total_credits}
-                bars={service_breakdown.map(({ service_type, provider, units_consumed, unit_type, total_credits: amount }) => ({
+                total={exactCredits(total_credits, total_credits_exact)}
+                bars={service_breakdown.map(({ service_type, provider, units_consumed, unit_type, ...used }) => ({
                   name: provider,
                   detail: `${serviceName(service_type)} · ${units(units_consumed)} ${unitName(units_consumed, unit_type)}`,
-                  amount,
+                  amount: exactCredits(used.total_credits, used.total_credits_exact),
                 }))}
               />
             </div>

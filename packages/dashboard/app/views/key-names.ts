@@ -2,11 +2,16 @@ import type { OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 
+/** Keys are created and renamed also while somebody looks. */
+const EVERY_MS = 30_000
+
 const NONE: ReadonlyMap<string, string> = new Map()
 
 /** The names of the account's keys, by prefix. Empty until they are known. */
 export function useKeyNames(): ReadonlyMap<string, string> {
-  const answered = useAnswer('key names', async (signal) => keyNamesOf((await getJson<OwnKeys>('/keys', {}, signal)).keys))
+  const answered = useAnswer('key names', async (signal) => keyNamesOf((await getJson<OwnKeys>('/keys', {}, signal)).keys), {
+    everyMs: EVERY_MS,
+  })
   return answered.data ?? NONE
 }
 

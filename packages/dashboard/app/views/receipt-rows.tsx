@@ -1,5 +1,5 @@
 import type { WorkflowDetails } from '@farebox/client'
-import { credits, exactly, percent, serviceName, unitName } from '../format.ts'
+import { exactCredits, exactly, percent, serviceName, unitName } from '../format.ts'
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
@@ -7,10 +7,16 @@ import { addressOf } from '../state/route.ts'
 
 /** What a workflow used, line by line, and what that cost. */
 export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
-  const total = receipt.total_credits_used
+  const total = exactCredits(receipt.total_credits_used, receipt.total_credits_used_exact)
+  const lines = receipt.services_used.map((line) => ({
+    ...line,
+    amount: exactCredits(line.credits_used, line.credits_used_exact),
+  }))
+  // The total includes what the workflows below this one cost, and the lines do not.
+  const below = Number((total - lines.reduce((sum, { amount }) => sum + amount, 0)).toFixed(6))
   return (
     <Card title="Receipt" note="What was used, and what it cost">
-      {receipt.services_used.length === 0 ? (
+      {lines.length === 0 && below === 0 ? (
         <Nothing title="Nothing was charged yet" hint="Lines appear as its calls are settled." />
       ) : (
         <TableScroll label="Receipt">
@@ -33,7 +39,7 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
               </tr>
             </thead>
             <tbody>
-              {receipt.services_used.map(({ service_type, provider, units_consumed, unit_type, credits_used }) => (
+              {lines.map(({ service_type, provider, units_consumed, unit_type, amount }) => (
                 <tr key={`${service_type} ${provider} ${unit_type}`}>
                   <th scope="row" class="twofold service">
                     <span>{serviceName(service_type)}</span>
@@ -52,16 +58,25 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
                     <span class="number">{exactly(units_consumed)}</span>{' '}
                     <span class="faint small">{unitName(units_consumed, unit_type)}</span>
                   </td>
-                  <td class="right number">{credits(credits_used)}</td>
-                  <td class="wide-only right number faint">{total > 0 ? percent(credits_used / total) : '–'}</td>
+                  <td class="right number">{exactly(amount)}</td>
+                  <td class="wide-only right number faint">{total > 0 ? percent(amount / total) : '–'}</td>
                 </tr>
               ))}
+              {below !== 0 && (
+                <tr>
+                  <th scope="row">Workflows below it</th>
+                  <td class="wide-only" />
+                  <td />
+                  <td class="right number">{exactly(below)}</td>
+                  <td class="wide-only right number faint">{total > 0 ? percent(below / total) : '–'}</td>
+                </tr>
+              )}
               <tr>
                 <th scope="row">Total</th>
                 <td class="wide-only" />
                 <td />
                 <td class="right number">
-                  <strong>{credits(total)}</strong>
+                  <strong>{exactly(total)}</strong>
                 </td>
                 <td class="wide-only" />
               </tr>

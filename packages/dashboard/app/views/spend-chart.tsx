@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { getSeries, type SeriesGroup } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { charged, credits, percent, plural, providerName, serviceName } from '../format.ts'
+import { charged, credits, exactCredits, percent, plural, providerName, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarChart } from '../parts/bar-chart.tsx'
 import { Card } from '../parts/card.tsx'
@@ -51,7 +51,8 @@ export function SpendChart({ range: name }: { range: RangeName }) {
         getJson<UsageReport>('/usage', { from: range.before.from.toISOString(), to: range.before.to.toISOString() }, signal),
         groupBy === 'api_key' ? getJson<OwnKeys>('/keys', {}, signal) : undefined,
       ])
-      return { entries, earlier: earlier.total_credits, buckets: range.buckets, keyNames: keyNamesOf(keys?.keys ?? []) }
+      const spentEarlier = exactCredits(earlier.total_credits, earlier.total_credits_exact)
+      return { entries, earlier: spentEarlier, buckets: range.buckets, keyNames: keyNamesOf(keys?.keys ?? []) }
     },
     { everyMs: EVERY_MS },
   )
@@ -95,13 +96,14 @@ export function SpendChart({ range: name }: { range: RangeName }) {
       >
         {({ entries, earlier, buckets, keyNames }) => {
           const layers = stackSeries(entries, buckets, (each) => nameOf(each, keyNames))
-          const total = charged(layers.reduce((sum, layer) => sum + layer.total, 0))
+          const spent = layers.reduce((sum, layer) => sum + layer.total, 0)
+          const total = charged(spent)
           return (
             <div class="card-body">
               <p class="spend-total">
                 <b data-testid="spend-total">{credits(total)}</b>
                 <span class="soft">{plural(total, 'credit')}</span>
-                <Change now={total} before={earlier} />
+                <Change now={spent} before={earlier} />
               </p>
               {isTable ? (
                 <ChartTable label={label} buckets={buckets} granularity={granularity} layers={layers} hrefOf={workflowsOf} />
@@ -135,15 +137,18 @@ export function SpendChart({ range: name }: { range: RangeName }) {
   )
 }
 
-/** The change from the range before, up to the same point in it. */
+/** The change from the range before, up to the same point in it, by exact credits. */
 function Change({ now, before }: { now: number; before: number }) {
   if (before === 0) return <span class="change faint">nothing spent in the period before</span>
   // A share of less than nothing says nothing.
-  if (before < 0 || now < 0) return <span class="change faint">{credits(before)} in the period before</span>
+  if (before < 0 || now < 0) return <span class="change faint">{credits(charged(before))} in the period before</span>
   const change = now / before - 1
   const word = Math.abs(change) < 0.005 ? 'the same as' : `${percent(Math.abs(change))} ${change > 0 ? 'more' : 'less'} than`
   return (
-    <span class="change faint" title={`${credits(before)} credits in the period before, up to the same moment`}>
+    <span
+      class="change faint"
+      title={`${credits(charged(before))} ${plural(charged(before), 'credit')} in the period before, up to the same moment`}
+    >
       {word} the period before
     </span>
   )

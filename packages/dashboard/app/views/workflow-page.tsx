@@ -2,7 +2,7 @@ import type { WorkflowDetails } from '@farebox/client'
 import type { ComponentChildren } from 'preact'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, duration, instant, plural } from '../format.ts'
+import { credits, duration, exactly, instant, plural } from '../format.ts'
 import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
@@ -26,6 +26,7 @@ export function WorkflowPage() {
   )
   const workflow = answered.data
   const keyNames = useKeyNames()
+  const charged = workflow?.total_credits_used_exact ?? workflow?.total_credits_used ?? 0
   return (
     <>
       <a class="back" href={addressBackTo('activity')}>
@@ -49,7 +50,7 @@ export function WorkflowPage() {
           <section class="card" aria-label="Summary">
             <div class="card-body">
               <dl class="facts">
-                <Fact name="Charged">{`${credits(workflow.total_credits_used)} ${plural(workflow.total_credits_used, 'credit')}`}</Fact>
+                <Fact name="Charged">{`${exactly(charged)} ${plural(Number(charged), 'credit')}`}</Fact>
                 <Fact name="State">
                   <Badge tone={workflow.state === 'open' ? 'live' : ''}>{workflow.state === 'open' ? 'Open' : 'Closed'}</Badge>
                 </Fact>
@@ -65,7 +66,9 @@ export function WorkflowPage() {
                 </Fact>
                 <Fact name="User">{workflow.user_id === null ? 'none' : <Spender by="user" id={workflow.user_id} />}</Fact>
                 <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
-                {workflow.shortfall !== undefined && <Fact name="Not covered by the balance">{credits(workflow.shortfall)}</Fact>}
+                {workflow.shortfall !== undefined && (
+                  <Fact name="Not covered by the balance">{exactly(workflow.shortfall_exact ?? workflow.shortfall)}</Fact>
+                )}
               </dl>
             </div>
           </section>

@@ -17,7 +17,7 @@ import {
 import { Argument, Option } from 'commander'
 import { chargesOf } from '../charges-of.ts'
 import { refundUsage } from '../refund-usage.ts'
-import { usageReport } from '../usage-report.ts'
+import { type ServiceBreakdownJson, usageReport } from '../usage-report.ts'
 import { allAccounts } from './all-accounts.ts'
 import { barePrefix } from './bare-prefix.ts'
 import { counted } from './counted.ts'
@@ -175,10 +175,15 @@ export function addAccountCommands(shell: Shell): void {
         if (shared.granularity || shared.by) return printSeries(shell, shared, ledger, filter)
         const report = await usageReport(ledger, filter)
         if (shared.json) return terminal.line(JSON.stringify(report, null, 2))
-        shell.print(shared, report.service_breakdown)
-        terminal.line(counted(report.total_credits, 'credit'))
+        shell.print(shared, report.service_breakdown.map(withExactCredits))
+        terminal.line(counted(report.total_credits_exact ?? report.total_credits, 'credit'))
       }),
     )
+}
+
+/** A line with its exact credits alone: in whole credits, the lines would not come to the total below them. */
+function withExactCredits({ total_credits, total_credits_exact, ...line }: ServiceBreakdownJson): object {
+  return { ...line, total_credits: total_credits_exact ?? total_credits }
 }
 
 async function openAccount(ledger: Ledger, name: string, id: string | undefined): Promise<string> {

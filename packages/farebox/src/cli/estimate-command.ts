@@ -47,11 +47,21 @@ export function addEstimateCommand(shell: Shell, now: () => number = Date.now): 
       const estimate = estimateWorkflow(prices, applied.configuration, input, now())
       const { terminal } = shell
       if (options.json) return terminal.line(JSON.stringify(estimate, null, 2))
-      terminal.table(estimate.services)
-      const { total_credits, total_credits_low, total_credits_high, price_version } = estimate
-      terminal.line(
-        `${counted(total_credits, 'credit')}, from ${total_credits_low} to ${total_credits_high}, by ${price_version}`,
+      // Exact credits alone: in whole credits, the lines would not come to the total below them.
+      terminal.table(
+        estimate.services.map(
+          ({ credits, credits_exact, credits_low, credits_low_exact, credits_high, credits_high_exact, ...service }) => ({
+            ...service,
+            credits: credits_exact ?? credits,
+            credits_low: credits_low_exact ?? credits_low,
+            credits_high: credits_high_exact ?? credits_high,
+          }),
+        ),
       )
+      const expected = counted(estimate.total_credits_exact ?? estimate.total_credits, 'credit')
+      const low = estimate.total_credits_low_exact ?? estimate.total_credits_low
+      const high = estimate.total_credits_high_exact ?? estimate.total_credits_high
+      terminal.line(`${expected}, from ${low} to ${high}, by ${estimate.price_version}`)
     })
 }
 

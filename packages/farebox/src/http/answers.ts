@@ -11,6 +11,7 @@ const serviceType = z.string().describe('The wire name of a service, such as gpt
 const unitType = z.enum(units)
 const credits = z.number().int().describe('Whole credits')
 const decimal = z.string().describe('Credits, as an exact decimal')
+const fraction = decimal.optional().describe('Credits, as an exact decimal. Absent where the whole credits are exact')
 const time = z.string().describe('RFC 3339 time, UTC')
 const timeOrNever = time.nullable()
 const seconds = z.number().describe('Seconds')
@@ -23,6 +24,7 @@ export const serviceUsed = z.object({
   units_consumed: z.number(),
   unit_type: unitType,
   credits_used: credits,
+  credits_used_exact: fraction,
 })
 
 export const attemptUsed = z.object({
@@ -37,6 +39,7 @@ export const attemptUsed = z.object({
   error: z.string().optional().describe('The kind of failure, if it failed: timeout, rate_limited, …'),
   certainty: z.string().optional().describe('How certain its usage is: exact, derived, floor or ceiling'),
   credits_used: credits,
+  credits_used_exact: fraction,
   cost_usd: z.string().optional().describe('What its provider charges, in dollars. Only for the admin token'),
   started_at: time,
   duration: seconds,
@@ -47,12 +50,14 @@ export const receipt = z.object({
   workflow_name: z.string(),
   services_used: z.array(serviceUsed),
   total_credits_used: credits,
+  total_credits_used_exact: fraction,
   price_versions: z.array(z.string()).optional().describe('The price books, with their versions, that rated it'),
   attempts: z
     .array(attemptUsed)
     .optional()
     .describe('The attempts in order: which provider was asked, why, and how it ended. Absent if nothing was routed'),
   shortfall: credits.optional().describe('Credits that were due but could not be collected. Absent if there were none'),
+  shortfall_exact: fraction,
   duration: seconds.describe('Seconds from opening to closing, or until now if it is still open'),
 })
 
@@ -92,7 +97,7 @@ export const callAnswer = z.object({ call_id: z.string(), status: z.string(), du
 
 export const openedWorkflow = z.object({ workflow_id: z.string() })
 
-export const usageCharged = z.object({ credits_used: credits, credit_balance: credits })
+export const usageCharged = z.object({ credits_used: credits, credits_used_exact: fraction, credit_balance: credits })
 
 export const estimatedService = z.object({
   service_type: serviceType,
@@ -100,15 +105,21 @@ export const estimatedService = z.object({
   units: z.number(),
   unit_type: unitType,
   credits: credits.describe('The expected cost: with the provider that is asked first'),
+  credits_exact: fraction,
   credits_low: credits.describe('The lowest cost: with the cheapest provider that the configuration names'),
+  credits_low_exact: fraction,
   credits_high: credits.describe('The highest cost: with the most expensive provider that the configuration names'),
+  credits_high_exact: fraction,
 })
 
 export const estimate = z.object({
   services: z.array(estimatedService),
   total_credits: credits,
+  total_credits_exact: fraction,
   total_credits_low: credits,
+  total_credits_low_exact: fraction,
   total_credits_high: credits,
+  total_credits_high_exact: fraction,
   price_version: z.string(),
 })
 
@@ -120,18 +131,27 @@ export const serviceBreakdown = z.object({
   unit_type: unitType,
   usage_count: z.number().int(),
   total_credits: credits,
+  total_credits_exact: fraction,
 })
 
 export const usageReport = z.object({
   total_credits: credits,
-  workflow_breakdown: z.record(z.string(), z.object({ count: z.number().int(), total_credits: credits, avg_duration: seconds })),
+  total_credits_exact: fraction,
+  workflow_breakdown: z.record(
+    z.string(),
+    z.object({ count: z.number().int(), total_credits: credits, total_credits_exact: fraction, avg_duration: seconds }),
+  ),
   service_breakdown: z.array(serviceBreakdown),
 })
 
 export const keyUsageReport = z.object({
   api_key: z.string().describe('The prefix of the key'),
   total_credits: credits,
-  workflows_used: z.record(z.string(), z.object({ count: z.number().int(), total_credits: credits })),
+  total_credits_exact: fraction,
+  workflows_used: z.record(
+    z.string(),
+    z.object({ count: z.number().int(), total_credits: credits, total_credits_exact: fraction }),
+  ),
   top_consuming_services: z.array(serviceBreakdown).describe('The most expensive first'),
 })
 
@@ -218,11 +238,17 @@ export const workflowListing = z.object({
   workflow_name: z.string(),
   state: z.enum(['open', 'closed']),
   total_credits_used: credits,
+  total_credits_used_exact: fraction,
   held: credits,
+  held_exact: fraction,
   created_at: time,
   closed_at: timeOrNever,
   user_id: z.string().nullable(),
   api_key: z.string().nullable().describe('The prefix of the key that opened it'),
+  parent_workflow_id: z
+    .string()
+    .optional()
+    .describe('The workflow that it was opened below, whose credits include its own. Absent if there is none'),
 })
 
 const nextCursor = z.string().nullable().describe('The cursor of the next page. null on the last page')

@@ -5,7 +5,7 @@ import type { Charge } from '../charges-of.ts'
 import { decisionJson } from '../decision-json.ts'
 import { errorOfRefusal } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
-import { balanceJson, chargedJson, withoutCosts } from '../receipt.ts'
+import { balanceJson, chargedFields, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
 import { placeText, readCursor, writeCursor } from './cursor.ts'
@@ -140,7 +140,7 @@ export const workflowRoutes: readonly Route[] = [
           replayed = true
         },
       })
-      const answer = { credits_used: chargedJson(creditsUsed), credit_balance: balanceJson(balance) }
+      const answer = { ...chargedFields('credits_used', creditsUsed), credit_balance: balanceJson(balance) }
       return changed(200, answer, { idempotencyKey: call.idempotencyKey, replayed })
     },
   }),
@@ -192,11 +192,12 @@ function listingJson(workflow: WorkflowListing) {
     workflow_id: workflow.workflowId,
     workflow_name: workflow.name,
     state: workflow.state,
-    total_credits_used: chargedJson(workflow.spent),
-    held: chargedJson(workflow.held),
+    ...chargedFields('total_credits_used', workflow.spent),
+    ...chargedFields('held', workflow.held),
     created_at: instantJson(workflow.createdAt),
     closed_at: instantJson(workflow.closedAt),
     user_id: workflow.userId,
     api_key: workflow.apiKeyPrefix,
+    ...(workflow.parentId !== null && { parent_workflow_id: workflow.parentId }),
   }
 }
