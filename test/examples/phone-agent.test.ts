@@ -373,6 +373,23 @@ describe('the agent', () => {
     await settled(opened)
   })
 
+  it('ends and settles a call whose length could not be charged at first', async () => {
+    const opened = await open(credits(100))
+    const { handset, tellEnd } = await ring(opened)
+    await handset.speak(2)
+    const settle = opened.box.ledger.settleHold.bind(opened.box.ledger)
+    let isAway = true
+    vi.spyOn(opened.box.ledger, 'settleHold').mockImplementation(async (input, call) => {
+      if (!isAway || input.provider !== 'twilio') return settle(input, call)
+      isAway = false
+      throw new Error('away')
+    })
+    await tellEnd()
+    const { services_used } = await settled(opened)
+    expect(opened.lines).toContain('(could not charge the call: away)')
+    expect(services_used.find(({ service_type }) => service_type === 'phone')?.units_consumed).toBe(2)
+  })
+
   it.each([
     ['an empty length', { CallStatus: 'completed', CallDuration: '' }, 1],
     ['no length that is one', { CallStatus: 'completed', CallDuration: 'long' }, 1],

@@ -542,6 +542,49 @@ describe('a conversation with a model of its own will', () => {
     await stream.settled
     expect(told.slice(0, 5)).toEqual(['respond', 'cancel', 'turn', 'charged', 'respond'])
   })
+
+  it('does not call it exact that nothing was used, where an answer broke off before it said anything', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      yield turn(100)
+      await inputs.next()
+      throw new ProviderError('the connection broke', { provider: 'openai', kind: 'incomplete' })
+    })
+    const { box, accountId, workflow } = await open(credits(1_000), { providers: [provider] })
+    const stream = await workflow.converse({ ...conversation, input: turns(2) })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), endedBy: 'provider' })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.map(({ quantity: used, certainty }) => [used, certainty])).toEqual([
+      [quantity(100), 'exact'],
+      [0n, 'floor'],
+    ])
+  })
+
+  it('gives no answer that cannot be paid after one that was silenced before it said anything', async () => {
+    let answers = 0
+    const provider = talker(async function* (inputs) {
+      for (;;) {
+        const { value, done } = await inputs.next()
+        if (done) return
+        if (value.type !== 'respond') continue
+        answers += 1
+        await inputs.next()
+        yield turn(2_500)
+      }
+    })
+    const { workflow, usage, balance } = await open(credits(30), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      for (let round = 0; round < 3; round += 1) yield* [{ type: 'respond' }, { type: 'cancel' }] as const
+      yield { type: 'respond' }
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(25), endedBy: 'credits' })
+    expect(answers).toBe(1)
+    expect((await usage()).map(({ shortfall }) => shortfall)).toEqual([0n])
+    expect(await balance()).toBe(credits(5))
+  })
 })
 
 describe('live work whose input fails', () => {

@@ -233,6 +233,9 @@ describe('metered time', () => {
     // Of seventy seconds, those are charged that are certain: all but the last few.
     const long = await pass(workflow, 70)
     expect((await long.end(20)).creditsUsed).toBe(credits(20))
+    // It says of which seconds that is the price, as the receipt does.
+    expect((await long.end()).seconds).toBe(59)
+    expect((await workflow.close()).services_used).toMatchObject([{ units_consumed: 59, credits_used: 20 }])
     const none = await box.workflow({ accountId, name: 'none' }).meter(line)
     expect(await none.end()).toEqual({ creditsUsed: 0n, seconds: 0 })
   })

@@ -5,7 +5,7 @@ import type { Farebox } from 'farebox'
 import type { InvoiceLine } from '../loopback/invoice.ts'
 import type { Loopback } from '../loopback/loopback-server.ts'
 import { prices } from './open-box.ts'
-import { kindOf, liveSeconds, recordingSeconds } from './work.ts'
+import { type Kind, kindOf, liveSeconds, recordingSeconds } from './work.ts'
 
 /** What the ledger and the invoices of all providers come to, line by line. */
 export interface Audit {
@@ -21,6 +21,8 @@ export interface Audit {
   crashed: number
   /** Records of what a provider may have billed and did not: charged to nobody. */
   presumed: number
+  /** Lines that the ledger has, by the kind of work that they are of. */
+  kinds: Map<Kind, number>
   /** What is wrong, one line each. */
   misbilled: string[]
   overspent: string[]
@@ -56,6 +58,7 @@ export async function audit(
     estimated: 0,
     crashed: 0,
     presumed: 0,
+    kinds: new Map(),
     misbilled: [],
     overspent: [],
     leaked: [],
@@ -88,6 +91,8 @@ function compare(lines: readonly LineSide[], records: RecordSide[], killed: Read
       continue
     }
     free.delete(match)
+    const kind = kindOf(match.workflow ?? 0)
+    result.kinds.set(kind, (result.kinds.get(kind) ?? 0) + 1)
     const { certainty } = match.row
     const difference = match.amount - line.amount
     if (Math.abs(difference) <= TOLERANCE) result.exact += 1
@@ -204,10 +209,13 @@ function workflowOf({ input, quantities: { seconds = 0 } }: InvoiceLine, adapter
 }
 
 function recordSides(row: UsageRow): RecordSide[] {
-  const { adapter, requestId } = (row.details ?? {}) as { adapter?: string; requestId?: string }
+  const { adapter, ...details } = (row.details ?? {}) as { adapter?: string; requestId?: string; streamId?: string }
   if (adapter === undefined) return []
   const usage = usageOf(row)
-  const unit = usage[0]?.unit
+  const isTalk = row.service === 'realtime'
+  // The rest of a conversation names all of it instead of an answer, and may have heard nothing of the one that broke.
+  const requestId = isTalk && details.requestId === details.streamId ? undefined : details.requestId
+  const unit = isTalk && row.certainty === 'floor' ? 'tokens' : usage[0]?.unit
   if (unit !== 'tokens' && unit !== 'seconds' && unit !== 'characters') return []
   const amount = Number(formatQuantity(usage.reduce((sum, one) => sum + one.quantity, 0n) as UsageQuantity['quantity']))
   return [{ workflow: Number(row.workflowId?.slice(1)), adapter, unit, amount, requestId, row }]

@@ -4,6 +4,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { type FaultBenchReport, runFaultBench } from './fault-bench.ts'
+import { kinds } from './work.ts'
 
 /** A slice of the fault bench; `npm run faults` runs it in full. */
 const WORKFLOWS = 360
@@ -28,6 +29,8 @@ it.each(['SQLite', 'Postgres'] as const)(
     expect(wrong(report)).toEqual({ misbilled: [], overspent: [], leaked: [], mismatches: [], problems: [] })
     expect(report.lines).toBeGreaterThan(WORKFLOWS / 2)
     expect(report.exact).toBeGreaterThan(report.lines / 2)
+    // No kind of work failed before it reached its provider.
+    expect([...report.kinds.keys()].sort()).toEqual([...kinds].sort())
     expect([...report.faults.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10)
   },
   180_000,

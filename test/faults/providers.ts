@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { ProviderAdapter } from '@farebox/core'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
@@ -66,12 +67,16 @@ export async function startProviders(): Promise<Providers> {
 export function openAdapters({ urls, keys, accountSid }: Addresses): ProviderAdapter[] {
   const at = (name: string) => ({ apiKey: keys[name], baseURL: urls[name] })
   const near = (name: string) => ({ apiKey: keys[name], baseUrl: urls[name] })
+  // Some SDKs force `wss:` upon their websockets, so the loopback is reached below TLS.
+  const open = (name: string) => ({
+    websocket: { createConnection: () => connect(Number(new URL(urls[name] ?? '').port), '127.0.0.1') },
+  })
   return [
-    openai(at('openai')),
+    openai({ ...at('openai'), ...open('openai') }),
     anthropic(at('anthropic')),
     deepgram({ ...near('deepgram'), projectId: 'none' }),
     elevenlabs(near('elevenlabs')),
-    cartesia(at('cartesia')),
+    cartesia({ ...at('cartesia'), ...open('cartesia') }),
     twilio({
       accountSid,
       authToken: keys.twilio,

@@ -24,6 +24,8 @@ export function reportText(report: FaultBenchReport): string {
     table(rows),
     'faults',
     counts(report.faults),
+    'lines in the ledger, by work',
+    counts(report.kinds),
     'workflows ended',
     counts(report.outcomes),
     'set right afterwards',

@@ -93,14 +93,14 @@ const work: Record<Kind, (workflow: Workflow, number: number, random: () => numb
   call: (workflow, number) =>
     workflow.call({ to: numberOf(number), instructions: { type: 'say', text: 'The heron is here.' }, durationSecondsMax: 60 }),
   embed: (workflow, number) => workflow.embed({ inputs: [`${mark(number)} heron`, 'a bird'] }),
-  async converse(workflow, number) {
+  async converse(workflow, number, random) {
     const stream = await workflow.converse({
-      input: turns(number),
+      input: turns(number, random),
       inputFormat: format,
       outputFormat: format,
       outputTokensMax: 200,
     })
-    await read(stream)
+    await read(stream, random() < 0.2 ? 1 + Math.floor(random() * 8) : Number.POSITIVE_INFINITY)
   },
 }
 
@@ -126,7 +126,14 @@ async function* sound(number: number): AsyncGenerator<Uint8Array> {
   for (; left > 0; left -= 1_000) yield new Uint8Array(Math.min(1_000, left)).fill(0xff)
 }
 
-async function* turns(number: number): AsyncGenerator<RealtimeInput> {
-  yield { type: 'text', text: `${mark(number)} Is the heron awake?` }
-  yield { type: 'respond' }
+/** Some answers follow a pause, others a request, which may be taken back. */
+async function* turns(number: number, random: () => number): AsyncGenerator<RealtimeInput> {
+  for (let left = 1 + Math.floor(random() * 3); left > 0; left -= 1) {
+    yield { type: 'text', text: `${mark(number)} Is the heron awake?` }
+    if (random() < 0.3) {
+      yield { type: 'audio', audio: new Uint8Array(800).fill(0x55) }
+      yield { type: 'audio', audio: new Uint8Array(4_000).fill(0xff) }
+    } else yield { type: 'respond' }
+    if (random() < 0.3) yield { type: 'cancel' }
+  }
 }

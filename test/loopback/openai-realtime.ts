@@ -134,7 +134,7 @@ export function holdSession(
     const given = { text: `You said: ${asked}`, ...answer(asked) }
     const usage = given.usage ?? usageOf(asked, given.text)
     const { input_tokens = 0, output_tokens = 0 } = usage
-    const line = bill({ model, input: asked, quantities: { input_tokens, output_tokens } })
+    const line = bill({ model, input: asked, requestId: id, quantities: { input_tokens, output_tokens } })
     await send({ type: 'response.created', response: { id, object: 'realtime.response', output: [], status: 'in_progress' } })
     // Given while the session hears on: it can be cancelled.
     give(id, given, usage, line).catch(() => socket.terminate())

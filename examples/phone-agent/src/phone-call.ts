@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TwilioAdapter } from '@farebox/providers/twilio'
 import type { Farebox, MeteredTime, Receipt, Workflow } from 'farebox'
 import { Ear } from './ear.ts'
@@ -12,6 +13,10 @@ const SPENT = 'Your credit is used up now. Goodbye!'
 const GOODBYE = 'goodbye'
 const FAILED = 'Sorry, I cannot answer that just now.'
 const INSTRUCTIONS = 'You answer the telephone of a shop. Answer in one to three short sentences, without lists or markup.'
+
+/** A database that is away has about twenty seconds to come back. */
+const CLOSE_TRIES = 10
+const CLOSE_WAIT_MS = 2_000
 
 const endings = {
   caller: 'the caller has hung up',
@@ -141,9 +146,23 @@ export class PhoneCall {
     }
     await Promise.all([this.#said, this.#listening])
     const timer = setTimeout(() => this.#duration.resolve(undefined), statusWaitMs)
-    await this.#time.end(await this.#duration.promise)
+    const seconds = await this.#duration.promise
     clearTimeout(timer)
-    return this.#workflow.close()
+    // Closing the workflow ends the time again, and charges it by the same length.
+    await this.#time.end(seconds).catch((error: Error) => print(`(could not charge the call: ${error.message})`))
+    return this.#close()
+  }
+
+  /** Closes the workflow, and tries again while the database is away: an open one would keep its credits set aside. */
+  async #close(): Promise<Receipt> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#workflow.close()
+      } catch (error) {
+        if (tries === CLOSE_TRIES) throw error
+        await sleep(CLOSE_WAIT_MS)
+      }
+    }
   }
 
   async #sayGoodbye(): Promise<void> {

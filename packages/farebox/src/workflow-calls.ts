@@ -164,12 +164,13 @@ export interface MeteredTime {
    * Ends it, charges what has not been charged yet, and releases the rest of its hold. Ending it again returns the same result.
    * Closing the workflow also ends it, and so does closing the Farebox after its grace period.
    *
-   * @param seconds  the whole time by the provider's count. @defaultValue the seconds reached
+   * @param seconds  the whole time by the provider's count. If more was charged already, that stays charged.
+   *   @defaultValue the seconds reached
    */
   end(seconds?: number): Promise<MeterEnd>
 }
 
-/** The total of metered time. */
+/** The total of metered time: what was charged, and for how many seconds. The receipt of its workflow says the same. */
 export interface MeterEnd {
   creditsUsed: Credits
   seconds: number

@@ -5,24 +5,21 @@ const WAITING_MAX = 1_000
 
 /**
  * Lets only one answer be requested at a time. A further `respond`, and all input after it, waits until the current answer has
- * ended and the next one is paid for. A `cancel` takes back the `respond`s that wait.
+ * ended and the next one is paid for. A `cancel` takes back the `respond`s that wait. The answer that it stops is billed too, so
+ * its turn is awaited.
  */
 export class AnswerQueue {
   #isUnderWay = false
-  /** Whether the answer has produced something, so that a turn will end it. */
-  #hasBegun = false
   #ended = Promise.withResolvers<undefined>()
 
   /** Notes that an answer is being given, whether it was requested or not. */
   begun(): void {
     this.#isUnderWay = true
-    this.#hasBegun = true
   }
 
   /** Notes that the answer has ended and that the next one is paid for. */
   ended(): void {
     this.#isUnderWay = false
-    this.#hasBegun = false
     this.#ended.resolve(undefined)
     this.#ended = Promise.withResolvers()
   }
@@ -37,8 +34,6 @@ export class AnswerQueue {
       if (first && !(first.type === 'respond' && this.#isUnderWay)) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
-        // An answer that has not begun may never get a turn that ends it.
-        if (first.type === 'cancel' && !this.#hasBegun) this.#isUnderWay = false
         yield first
         continue
       }

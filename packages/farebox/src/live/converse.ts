@@ -139,9 +139,11 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     this.#over.abort()
   }
 
-  rest(usage: Usage | undefined): Usage {
+  rest(usage: Usage | undefined, isFinished: boolean): Usage {
     if (!isUnreported(usage)) return usage
-    return this.#spoken > 0 ? this.#floor() : { quantities: [], certainty: 'exact' }
+    if (this.#spoken > 0) return this.#floor()
+    // A provider may bill an answer that has said nothing yet, even one that nobody asked for.
+    return { quantities: [], certainty: isFinished ? 'exact' : 'floor' }
   }
 
   /** Yields the input for as long as the answer to it is paid for. */

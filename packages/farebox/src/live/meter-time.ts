@@ -193,6 +193,6 @@ export class RunningTime implements MeteredTime {
     const creditsUsed = await this.#meter.finish({ usage: { quantities: seconds(rest), certainty } }, [])
     this.#over.resolve()
     this.#parts.onCharged(creditsUsed)
-    return { creditsUsed, seconds: total }
+    return { creditsUsed, seconds: Math.max(total, this.#time.charged) }
   }
 }

@@ -57,8 +57,8 @@ export interface LiveSession<Event> {
    * Called when the work has ended. Stops reading the input and closes its source, even if that is waiting for somebody to speak.
    */
   end(): void
-  /** What is still to be charged when the work has ended, given the provider's last report. */
-  rest(usage: Usage | undefined): Usage
+  /** What is still to be charged when the work has ended, given the provider's last report, and whether it came to its end. */
+  rest(usage: Usage | undefined, isFinished: boolean): Usage
   /** Why the input ended. By the `caller` if it failed. */
   readonly ending: LiveEnding
   /** What the input, or paying for it, threw. */
@@ -151,8 +151,8 @@ async function openWatched<Event extends StreamEvent>(
       await settleFailed()
       // Kept even if the stream was cut: reconciliation finds the provider's record by this id.
       const requestId = attempts.find((attempt) => attempt.attemptId === attemptId)?.requestId
-      const fallback = () => session.rest(undefined)
-      const last = { usage: session.rest(ending.parts[0].usage), fallback, requestId }
+      const rest = (usage: Usage | undefined) => session.rest(usage, ending.status === 'finished')
+      const last = { usage: rest(ending.parts[0].usage), fallback: () => rest(undefined), requestId }
       // Also if the last part cannot be charged: those before it were.
       return meter.finish(last, attempts).finally(() => watch.charged(meter.charged))
     }

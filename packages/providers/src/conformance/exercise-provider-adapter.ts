@@ -17,7 +17,7 @@ import {
 } from '@farebox/core'
 import { afterEach, beforeEach, describe, expect, it, type TestFunction } from 'vitest'
 import { type ConformanceOptions, type Method, methods, type ProviderUnderTest, streamMethods } from './provider-under-test.ts'
-import { CALL_SECONDS_MAX, context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
+import { CALL_SECONDS_MAX, changedMind, context, PROMPT, type SampleEvent, SOUND_SECONDS, samplesOf } from './sample-calls.ts'
 
 /**
  * Tests an adapter against the contract of `ProviderAdapter`: its usage reports, how its streams end, how it classifies errors,
@@ -190,6 +190,14 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         opened.arrange('converse', { type: 'unreported_usage' })
         const silent = (await sampleCall(opened.adapter, 'converse')) as SampleEvent[]
         expect(silent.find(({ type }) => type === 'turn')).not.toHaveProperty('usage.quantities')
+      })
+
+      claim('a conversation tells the turn of an answer that was cancelled before it began', async () => {
+        const told: SampleEvent[] = []
+        for await (const event of sampleStream(opened.adapter, 'converse', context(), undefined, changedMind())) told.push(event)
+        expect(told.filter(({ type }) => type === 'turn')).toHaveLength(1)
+        expect(told.find(({ type }) => type === 'turn')).toHaveProperty('isComplete', false)
+        finishOf(told)
       })
     }
 

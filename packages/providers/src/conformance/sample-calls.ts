@@ -53,12 +53,16 @@ export interface SampleEvent {
 export interface Samples {
   /** Makes a sample call of `method` and waits for all of it. For a stream, resolves with the list of its events. */
   sampleCall(adapter: ProviderAdapter, method: Method, given?: CallContext): Promise<unknown>
-  /** Opens a sample stream of `method`. `onRead` runs for each piece of input that a live method reads. */
+  /**
+   * Opens a sample stream of `method`. `onRead` runs for each piece of input that a live method reads. A conversation is told
+   * `input`. @defaultValue one question
+   */
   sampleStream(
     adapter: ProviderAdapter,
     method: StreamMethod,
     given?: CallContext,
     onRead?: () => void,
+    input?: AsyncIterable<RealtimeInput>,
   ): AsyncIterable<SampleEvent>
 }
 
@@ -92,6 +96,7 @@ export function samplesOf(format: AudioFormat): Samples {
     method: StreamMethod,
     given = context(),
     onRead = () => {},
+    input = turns(onRead),
   ): AsyncIterable<SampleEvent> {
     const { model } = offerOf(adapter, method)
     switch (method) {
@@ -102,7 +107,7 @@ export function samplesOf(format: AudioFormat): Samples {
       case 'streamTranscription':
         return required(adapter.streamTranscription)({ model, audio: soundPieces(onRead), format: SOUND }, given)
       case 'converse':
-        return required(adapter.converse)({ model, input: turns(onRead), inputFormat: SOUND, outputFormat: SOUND }, given)
+        return required(adapter.converse)({ model, input, inputFormat: SOUND, outputFormat: SOUND }, given)
     }
   }
 }
@@ -113,6 +118,13 @@ async function* soundPieces(onRead: () => void): AsyncGenerator<Uint8Array, void
     onRead()
     yield new Uint8Array(PIECE_BYTES).fill(0xff)
   }
+}
+
+/** What a conversation is told whose user changes their mind before the answer has begun. */
+export async function* changedMind(): AsyncGenerator<RealtimeInput, void, undefined> {
+  yield { type: 'text', text: PROMPT }
+  yield { type: 'respond' }
+  yield { type: 'cancel' }
 }
 
 async function* turns(onRead: () => void): AsyncGenerator<RealtimeInput, void, undefined> {
