@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { load } from './http-load.ts'
+import { load, stayAwake } from './http-load.ts'
 import { median, ratio } from './measure.ts'
 import type { Mounted } from './middleware-process.ts'
 import { chosenNode, pinToLoadCore, type ServerProcess, startServer } from './server-process.ts'
@@ -87,10 +87,12 @@ async function pair(framework: string, mounted: Mounted) {
 }
 
 async function measure(servers: readonly [ServerProcess, ServerProcess], connections: number) {
+  const letSleep = stayAwake()
   const before = servers.map((server) => server.cpuMs())
   const answers = await Promise.all(
     servers.map(({ url }) => load({ url: `${url}/ask`, body, headers, connections, seconds: SECONDS })),
   )
+  letSleep()
   const [one, other] = servers.map((server, index) => {
     const requests = answers[index]?.requests ?? 0
     return { requests, cpuUs: ((server.cpuMs() - (before[index] ?? 0)) * 1_000) / requests }

@@ -23,6 +23,7 @@ import {
   nanoUsdOf,
   type OtherMeters,
   type PriceBook,
+  type PriceEntry,
   type PriceQuery,
   type Rating,
   type Rounding,
@@ -129,14 +130,14 @@ export class BookPrices implements PricePredictor {
    *
    * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
    */
-  price({ serviceTier, ...source }: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
-    const query = { ...source, at: source.at ?? this.#clock() }
+  price(source: PricedSource, quantities: readonly UsageQuantity[]): Pricing {
+    const query = queryOf(source.at ?? this.#clock(), source, source)
     const rating = rate(this.book, query, quantities)
-    const total = totalQuantity(quantities) ?? { quantity: 0n as Quantity, unit: 'requests' as const }
+    const { quantity, unit } = totalQuantity(quantities) ?? NOTHING
     const { version: priceVersion } = rating
     const rated = creditsOf(rating)
-    const cost = this.#costOf(query, quantities, serviceTier)
-    return { priced: { ...total, rated, roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
+    const cost = this.#costOf(query, quantities, source.serviceTier)
+    return { priced: { quantity, unit, rated, roundingStep: roundingStepOf(rating), cost, priceVersion }, rating }
   }
 
   /**
@@ -161,8 +162,8 @@ export class BookPrices implements PricePredictor {
   }
 
   /** The cost of a usage. `undefined` if the cost book has no price for it, or if the cost is more than one record may have. */
-  costOf({ serviceTier, ...source }: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
-    const cost = this.#costOf({ ...source, at: source.at ?? this.#clock() }, quantities, serviceTier)
+  costOf(source: PricedSource, quantities: readonly UsageQuantity[]): NanoUsd | undefined {
+    const cost = this.#costOf(queryOf(source.at ?? this.#clock(), source, source), quantities, source.serviceTier)
     return cost !== undefined && cost <= COST_MAX ? cost : undefined
   }
 
@@ -172,15 +173,25 @@ export class BookPrices implements PricePredictor {
    */
   #costOf(query: PriceQuery, quantities: readonly UsageQuantity[], tier?: string): NanoUsd | undefined {
     const price = this.#costs.lookUp(query)
-    const isTiered = price?.entry.multipliers?.some(({ attribute }) => attribute === 'service_tier')
-    if (!price || (tier !== undefined && !isTiered)) return undefined
+    if (!price || (tier !== undefined && !isByTier(price))) return undefined
     const asked = tier === undefined ? query : { ...query, attributes: { service_tier: tier } }
     const rating = rateIfPriced(price, asked, quantities)
     return rating && nanoUsdOf(rating)
   }
 }
 
-function queryOf(at: number, { service, provider, model }: Offer, numbers?: PhoneNumbers): PriceQuery {
+const NOTHING = { quantity: 0n as Quantity, unit: 'requests' as const }
+
+function isByTier({ entry: { multipliers } }: { entry: PriceEntry }): boolean {
+  return multipliers?.some(({ attribute }) => attribute === 'service_tier') ?? false
+}
+
+/** Not a spread, which takes as long as everything else that a simple price needs. */
+function queryOf(
+  at: number,
+  { service, provider, model }: Pick<PricedSource, 'service' | 'provider' | 'model'>,
+  numbers?: PhoneNumbers,
+): PriceQuery {
   return { service, provider, model, at, to: numbers?.to, from: numbers?.from }
 }
 

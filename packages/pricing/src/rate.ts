@@ -97,8 +97,10 @@ export function roundUp(amount: Credits, step: bigint = 1_000_000n): Credits {
 
 /** Sums all quantities that have the unit of the first one, as a receipt line shows them. `undefined` if there are none. */
 export function totalQuantity(quantities: readonly UsageQuantity[]): { quantity: Quantity; unit: Unit } | undefined {
-  const unit = quantities[0]?.unit
-  if (unit === undefined) return undefined
+  const [first] = quantities
+  if (!first) return undefined
+  const { unit } = first
+  if (quantities.length === 1) return { quantity: first.quantity, unit }
   const same = quantities.filter((usage) => usage.unit === unit)
   return { quantity: microUnits(same.reduce((sum, usage) => sum + usage.quantity, 0n)), unit }
 }
