@@ -493,6 +493,25 @@ describe.each(storeNames)('live sound whose process died on %s', (on) => {
     await workflow.close()
   })
 
+  it('goes on being charged where its provider told a price and no count, and costs that price once', async () => {
+    const { box, accountId, workflow, listening, wake, later } = await openDying(on, 90, { tellsUsage: false })
+    const billed = async () => {
+      const records = await box.ledger.usageOf(accountId, workflow.id)
+      return records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)
+    }
+    const before = await listening()
+    later(20 * MINUTE)
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'late_price', isApplied: true }])
+    expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    expect([await billed(), (await box.ledger.workflow(accountId, workflow.id)).spent]).toEqual([90_000_000n, before])
+    // The process was only asleep, and charges the rest of its 150 seconds.
+    await wake()
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(20))
+    await box.reconcile()
+    expect(await billed()).toBe(90_000_000n)
+    await workflow.close()
+  })
+
   it('is not missed where it was charged, and its provider lists nothing of it yet', async () => {
     const { box, workflow, listening, wake, later } = await openDying(on, undefined)
     await listening()
@@ -504,7 +523,7 @@ describe.each(storeNames)('live sound whose process died on %s', (on) => {
 })
 
 /** A provider that hears 150 seconds of live sound, then nothing until its caller wakes up. */
-async function openDying(on: (typeof storeNames)[number], counted: number | undefined) {
+async function openDying(on: (typeof storeNames)[number], counted: number | undefined, { tellsUsage = true } = {}) {
   let time = Date.now()
   const began = time
   const { promise: isAwake, resolve: goOn } = Promise.withResolvers<void>()
@@ -519,7 +538,14 @@ async function openDying(on: (typeof storeNames)[number], counted: number | unde
     async *records({ from, until }) {
       if (counted === undefined || began < from || began >= until) return
       const cost = nanoUsd(BigInt(counted) * 1_000_000n)
-      yield { requestId: 'R1', service: 'voice_stt', at: began, status: 'final', usage: durationOf(counted), cost }
+      yield {
+        requestId: 'R1',
+        service: 'voice_stt',
+        at: began,
+        status: 'final',
+        usage: tellsUsage ? durationOf(counted) : undefined,
+        cost,
+      }
     },
   }
   const box = await openBox({ on, providers: [adapter], clock: () => time })
