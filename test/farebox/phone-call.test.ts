@@ -17,7 +17,7 @@ const call = { to: '+15551234567', message: 'Your taxi is here.' }
 const underOneKey = { 'idempotency-key': 'ring-once' }
 
 /** A telephone network that counts how often it was asked to dial. */
-async function open(answer: () => Promise<PhoneResult>) {
+async function open(answer: () => Promise<PhoneResult>, options: { clock?: () => number } = {}) {
   const dialled: string[] = []
   const phone = {
     ...simulated({ services: ['phone'], name: 'phone' }),
@@ -26,7 +26,7 @@ async function open(answer: () => Promise<PhoneResult>) {
       return answer()
     },
   }
-  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })] })
+  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })], ...options })
   const account = await openAccount(box)
   const api = await serveApi(box, account.key)
   const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
@@ -50,6 +50,21 @@ describe('a phone call under one idempotency key', () => {
       expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: 10_000_000_000n, held: 0n })
     },
   )
+
+  it('is not dialled again when the process died that dialled it, though nothing was charged', async () => {
+    let now = Date.now()
+    const { box, dialled, ring } = await open(failure('quota_exhausted'), { clock: () => now })
+    const { saveDocument } = box.ledger
+    box.ledger.saveDocument = (input, options) =>
+      input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, options)
+    expect((await ring()).status).toBe(502)
+    expect(await ring()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+    now += 11 * 60_000
+    for (const answer of [await ring(), await ring()]) {
+      expect(answer).toMatchObject({ status: 502, body: { code: 'OUTCOME_UNKNOWN' } })
+    }
+    expect(dialled).toEqual([call.to])
+  })
 
   it('is dialled again when the provider says that it did not dial', async () => {
     let isBusy = true
