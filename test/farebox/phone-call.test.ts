@@ -7,6 +7,7 @@ import {
   ProviderError,
   type ProviderErrorKind,
 } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { credits, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
@@ -162,30 +163,47 @@ describe('a phone call that is asked for longer than there are credits', () => {
 })
 
 describe('a phone call that rings as long as a telephone may', () => {
-  it('is waited for to the end of its full length, which begins when somebody answers', async () => {
-    const ringSeconds = 600
-    const phone = {
-      ...simulated({ services: ['phone'], name: 'phone' }),
-      callExtraSeconds: ringSeconds + 10,
-      call: ({ durationSecondsMax: durationSeconds }: PhoneRequest, { signal }: CallContext) =>
-        new Promise<PhoneResult>((resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason))
-          setTimeout(
-            () => resolve({ callId: 'CA1', status: 'completed', durationSeconds }),
-            (ringSeconds + durationSeconds) * 1000,
-          )
-          void vi.advanceTimersByTimeAsync((ringSeconds + durationSeconds + 1) * 1000)
-        }),
-    }
-    const box = await openBox({ providers: [phone] })
-    const { accountId } = await openAccount(box)
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    try {
-      const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
-      const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax: 60 })
-      expect(creditsUsed).toBe(credits(20))
-    } finally {
-      vi.useRealTimers()
-    }
-  })
+  it.each([
+    ['as its adapter says', 600, 610],
+    ['where its adapter says nothing', 110, undefined],
+  ])(
+    'is waited for to the end of its full length, which begins when somebody answers, %s',
+    async (_, ringSeconds, callExtraSeconds) => {
+      const phone = {
+        ...simulated({ services: ['phone'], name: 'phone' }),
+        callExtraSeconds,
+        call: ({ durationSecondsMax: durationSeconds }: PhoneRequest, { signal }: CallContext) =>
+          new Promise<PhoneResult>((resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason))
+            setTimeout(
+              () => resolve({ callId: 'CA1', status: 'completed', durationSeconds }),
+              (ringSeconds + durationSeconds) * 1000,
+            )
+            void vi.advanceTimersByTimeAsync((ringSeconds + durationSeconds + 1) * 1000)
+          }),
+      }
+      const box = await openBox({ providers: [phone] })
+      const { accountId } = await openAccount(box)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
+        const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax: 60 })
+        expect(creditsUsed).toBe(credits(20))
+      } finally {
+        vi.useRealTimers()
+      }
+    },
+  )
+})
+
+it('a phone call that cannot be noted is not dialled, and holds nothing any more', async () => {
+  const { box, account, dialled, ring } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, options) =>
+    input.kind === 'phone_call'
+      ? Promise.reject(new LedgerUnavailableError('the database is away'))
+      : saveDocument.call(box.ledger, input, options)
+  expect(await ring()).toMatchObject({ status: 503 })
+  expect(dialled).toEqual([])
+  expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: credits(10_000), held: 0n })
 })
