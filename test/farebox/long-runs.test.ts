@@ -82,7 +82,8 @@ it('a run that failed without a charge is begun again under its key as often as 
   const api = await serveApi(box, key)
   const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
   const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
-  for (let count = 0; count < 5; count += 1) expect(await ask()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+  for (let count = 0; count < 5; count += 1)
+    expect(await ask()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
   isIll = false
   expect((await ask()).status).toBe(200)
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))

@@ -197,13 +197,17 @@ describe('a phone call that rings as long as a telephone may', () => {
 })
 
 it('a phone call that cannot be noted is not dialled, and holds nothing any more', async () => {
-  const { box, account, dialled, ring } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
+  const { box, account, dialled } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
   const { saveDocument } = box.ledger
   box.ledger.saveDocument = (input, options) =>
     input.kind === 'phone_call'
       ? Promise.reject(new LedgerUnavailableError('the database is away'))
       : saveDocument.call(box.ledger, input, options)
-  expect(await ring()).toMatchObject({ status: 503 })
+  const workflow = box.workflow({ accountId: account.accountId, name: 'taxi' })
+  const instructions = { type: 'say', text: call.message } as const
+  await expect(workflow.call({ to: call.to, instructions })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
   expect(dialled).toEqual([])
+  // Though its workflow is still open.
   expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: credits(10_000), held: 0n })
+  await workflow.close()
 })
