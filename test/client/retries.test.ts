@@ -385,3 +385,55 @@ describe('a caller who leaves', () => {
     expect(requests).toBe(0)
   })
 })
+
+describe('a request that has ended', () => {
+  const events = ['data: {"type":"text","text":"a"}\n\n', 'data: {"type":"text","text":"b"}\n\n']
+  const ending = 'data: {"type":"finish"}\n\n'
+  const asStream = (chunks: readonly string[], fails = false) => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(chunk))
+        if (!fails) controller.close()
+      },
+      pull: (controller) => controller.error(new Error('cut')),
+    })
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  }
+  const open = (client: ReturnType<typeof createClient>) => client.agents.streamChat('a', { message: 'm' })
+
+  it.each<[string, () => Response, (client: ReturnType<typeof createClient>) => Promise<unknown>]>([
+    ['whole', () => Response.json({}), (client) => client.credits()],
+    ['with a problem', () => Response.json({}, { status: 404 }), (client) => client.credits()],
+    ['read to its end', () => asStream([...events, ending]), async (client) => Array.fromAsync(await open(client))],
+    ['broken off', () => asStream(events), async (client) => Array.fromAsync(await open(client))],
+    ['broken', () => asStream(events, true), async (client) => Array.fromAsync(await open(client))],
+    ['left unread', () => asStream(events), async (client) => (await open(client))[Symbol.asyncIterator]().return()],
+  ])('keeps no timer, which would keep its process: %s', async (_, answer, ask) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await ask(createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', retries: 0, fetch: async () => answer() })).catch(() => {})
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('had its whole time for the first event of its stream, however long it took to begin', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const body = new TransformStream<Uint8Array, Uint8Array>()
+    const client = createClient({
+      baseUrl: 'http://127.0.0.1',
+      apiKey: 'k',
+      retries: 0,
+      timeoutMs: 1_000,
+      async fetch(_, init) {
+        init?.signal?.addEventListener('abort', () => body.writable.abort(init.signal?.reason).catch(() => {}))
+        await vi.advanceTimersByTimeAsync(900)
+        return new Response(body.readable, { headers: { 'content-type': 'text/event-stream' } })
+      },
+    })
+    const reading = Array.fromAsync(await open(client))
+    await vi.advanceTimersByTimeAsync(900)
+    const writer = body.writable.getWriter()
+    void writer.write(new TextEncoder().encode(ending)).catch(() => {})
+    expect(await reading).toEqual([{ type: 'finish' }])
+  })
+})

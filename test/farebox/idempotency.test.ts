@@ -322,6 +322,27 @@ describe('a request sent again under its idempotency key', () => {
     expect(await spent()).toBe(credits(1))
   })
 
+  it('that failed with a charge says why it failed, without a key too', async () => {
+    const failures = ({ offer }: SimulatedCall) => (offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined)
+    const { box, api, names } = await open({ providers: [simulated({ failures })] })
+    box.ledger.refund = () => Promise.reject(new LedgerUnavailableError('the database is away', { cause: undefined }))
+    const answer = await api.post(`${names.agent}/voice`, question, { 'content-type': 'audio/wav' })
+    expect(answer).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+  })
+
+  it('whose answer is too long to keep was charged and has none, without a wait', async () => {
+    const adapter = simulated()
+    const text = 'x'.repeat(9 * 1024 * 1024)
+    const chat = async (...asked: Parameters<NonNullable<ProviderAdapter['chat']>>) => {
+      return { ...(await (adapter.chat as NonNullable<ProviderAdapter['chat']>)(...asked)), text }
+    }
+    const { post, spent } = await open({ providers: [{ ...adapter, chat }] })
+    const first = await post('{agent}/chat', { message: 'hello' })
+    expect([first.status, String(first.body.text).length]).toEqual([200, text.length])
+    expect(await post('{agent}/chat', { message: 'hello' })).toMatchObject({ status: 409, body: { code: 'ANSWER_NOT_KEPT' } })
+    expect(await spent()).toBe(credits(1))
+  })
+
   it('that failed for want of credit is tried again', async () => {
     const { box, account, post } = await open()
     const all = { service_type: 'phone', provider: 'twilio', units_consumed: 500, unit_type: 'minutes' }

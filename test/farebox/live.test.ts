@@ -1092,6 +1092,20 @@ describe('live sound with a price of its own', () => {
     expect(recommendations).toMatchObject([{ from_provider: 'dear', to_provider: 'cheap' }])
   })
 
+  it('is one call of the provider it was routed to, in however many parts it was charged, when another is recommended', async () => {
+    const { box, accountId, workflow, usage } = await open(credits(1_000), {
+      providers: [hearing('dear'), hearing('cheap')],
+      prices: bookOf({ 'dear-live': '60', 'cheap-live': '3' }),
+      configuration: presets.balanced({ sttProvider: 'dear' }),
+    })
+    await texts((await workflow.listen({ audio: sound(150), format })).events)
+    await workflow.close()
+    expect((await usage()).length).toBeGreaterThan(1)
+    const { recommendations } = await box.recommendations({ accountId })
+    expect(recommendations).toMatchObject([{ to_provider: 'cheap', calls: 1, calls_changed: 1, credits_saved: 142 }])
+    expect(recommendations[0]?.assumptions.join()).not.toContain('outside Farebox')
+  })
+
   it('is not given to a little-known provider as a trial, whose price its customer would pay', async () => {
     const { workflow } = await open(credits(100), {
       providers: [hearing('usual'), hearing('new')],

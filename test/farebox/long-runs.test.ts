@@ -74,6 +74,21 @@ it('a run that died before it had charged anything is begun again', async () => 
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it('a run that failed without a charge is begun again under its key as often as it is asked for', async () => {
+  let isIll = true
+  const failures = () => (isIll ? ({ kind: 'unavailable' } as const) : undefined)
+  const box = await openBox({ providers: [simulated({ failures })] })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  for (let count = 0; count < 5; count += 1)
+    expect(await ask()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+  isIll = false
+  expect((await ask()).status).toBe(200)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
 it.each(storeNames)(
   'a run that was taken for dead and wakes up is not charged beside the one in its place, on %s',
   async (on) => {
@@ -107,3 +122,40 @@ it.each(storeNames)(
     expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
   },
 )
+
+it('a run that wakes up and ends just as it is taken for dead has the answer, and no other is begun', async () => {
+  const asleep = Promise.withResolvers<void>()
+  const adapter = simulated()
+  const slow: ProviderAdapter = {
+    ...adapter,
+    chat: async (...asked) => {
+      await asleep.promise
+      return (adapter.chat as NonNullable<typeof adapter.chat>)(...asked)
+    },
+  }
+  let now = Date.now()
+  const clock = () => now
+  const box = await openBox({ clock, storeClock: clock, providers: [slow] })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const otherBox = openBeside(box, { clock, storeClock: clock })
+  const beside = await serveApi(otherBox, key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const first = ask(api)
+  await expect.poll(async () => (await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+
+  now += 4 * 3_600_000
+  const { saveDocument } = otherBox.ledger
+  otherBox.ledger.saveDocument = async (input, call) => {
+    if (input.kind === 'run_end') {
+      asleep.resolve()
+      await first
+    }
+    return saveDocument.call(otherBox.ledger, input, call)
+  }
+  expect(await ask(beside)).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+  expect((await first).status).toBe(200)
+  expect((await ask(beside)).body).toEqual((await first).body)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})

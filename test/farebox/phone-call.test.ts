@@ -7,6 +7,7 @@ import {
   ProviderError,
   type ProviderErrorKind,
 } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { credits, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
@@ -17,7 +18,7 @@ const call = { to: '+15551234567', message: 'Your taxi is here.' }
 const underOneKey = { 'idempotency-key': 'ring-once' }
 
 /** A telephone network that counts how often it was asked to dial. */
-async function open(answer: () => Promise<PhoneResult>) {
+async function open(answer: () => Promise<PhoneResult>, options: { clock?: () => number } = {}) {
   const dialled: string[] = []
   const phone = {
     ...simulated({ services: ['phone'], name: 'phone' }),
@@ -26,7 +27,7 @@ async function open(answer: () => Promise<PhoneResult>) {
       return answer()
     },
   }
-  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })] })
+  const box = await openBox({ providers: [phone, simulated({ offers: simulatedOffers, except: phone.offers })], ...options })
   const account = await openAccount(box)
   const api = await serveApi(box, account.key)
   const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
@@ -50,6 +51,21 @@ describe('a phone call under one idempotency key', () => {
       expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: 10_000_000_000n, held: 0n })
     },
   )
+
+  it('is not dialled again when the process died that dialled it, though nothing was charged', async () => {
+    let now = Date.now()
+    const { box, dialled, ring } = await open(failure('quota_exhausted'), { clock: () => now })
+    const { saveDocument } = box.ledger
+    box.ledger.saveDocument = (input, options) =>
+      input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, options)
+    expect((await ring()).status).toBe(502)
+    expect(await ring()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+    now += 11 * 60_000
+    for (const answer of [await ring(), await ring()]) {
+      expect(answer).toMatchObject({ status: 502, body: { code: 'OUTCOME_UNKNOWN' } })
+    }
+    expect(dialled).toEqual([call.to])
+  })
 
   it('is dialled again when the provider says that it did not dial', async () => {
     let isBusy = true
@@ -147,30 +163,51 @@ describe('a phone call that is asked for longer than there are credits', () => {
 })
 
 describe('a phone call that rings as long as a telephone may', () => {
-  it('is waited for to the end of its full length, which begins when somebody answers', async () => {
-    const ringSeconds = 600
-    const phone = {
-      ...simulated({ services: ['phone'], name: 'phone' }),
-      callExtraSeconds: ringSeconds + 10,
-      call: ({ durationSecondsMax: durationSeconds }: PhoneRequest, { signal }: CallContext) =>
-        new Promise<PhoneResult>((resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason))
-          setTimeout(
-            () => resolve({ callId: 'CA1', status: 'completed', durationSeconds }),
-            (ringSeconds + durationSeconds) * 1000,
-          )
-          void vi.advanceTimersByTimeAsync((ringSeconds + durationSeconds + 1) * 1000)
-        }),
-    }
-    const box = await openBox({ providers: [phone] })
-    const { accountId } = await openAccount(box)
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    try {
-      const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
-      const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax: 60 })
-      expect(creditsUsed).toBe(credits(20))
-    } finally {
-      vi.useRealTimers()
-    }
-  })
+  it.each([
+    ['as its adapter says', 600, 610],
+    ['where its adapter says nothing', 110, undefined],
+  ])(
+    'is waited for to the end of its full length, which begins when somebody answers, %s',
+    async (_, ringSeconds, callExtraSeconds) => {
+      const phone = {
+        ...simulated({ services: ['phone'], name: 'phone' }),
+        callExtraSeconds,
+        call: ({ durationSecondsMax: durationSeconds }: PhoneRequest, { signal }: CallContext) =>
+          new Promise<PhoneResult>((resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason))
+            setTimeout(
+              () => resolve({ callId: 'CA1', status: 'completed', durationSeconds }),
+              (ringSeconds + durationSeconds) * 1000,
+            )
+            void vi.advanceTimersByTimeAsync((ringSeconds + durationSeconds + 1) * 1000)
+          }),
+      }
+      const box = await openBox({ providers: [phone] })
+      const { accountId } = await openAccount(box)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const
+        const { creditsUsed } = await box.workflow({ accountId, name: 'taxi' }).call({ ...asked, durationSecondsMax: 60 })
+        expect(creditsUsed).toBe(credits(20))
+      } finally {
+        vi.useRealTimers()
+      }
+    },
+  )
+})
+
+it('a phone call that cannot be noted is not dialled, and holds nothing any more', async () => {
+  const { box, account, dialled } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, options) =>
+    input.kind === 'phone_call'
+      ? Promise.reject(new LedgerUnavailableError('the database is away'))
+      : saveDocument.call(box.ledger, input, options)
+  const workflow = box.workflow({ accountId: account.accountId, name: 'taxi' })
+  const instructions = { type: 'say', text: call.message } as const
+  await expect(workflow.call({ to: call.to, instructions })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+  expect(dialled).toEqual([])
+  // Though its workflow is still open.
+  expect(await box.ledger.balance(account.accountId)).toMatchObject({ balance: credits(10_000), held: 0n })
+  await workflow.close()
 })

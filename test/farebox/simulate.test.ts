@@ -192,6 +192,41 @@ describe('what recorded work would have cost', () => {
     })
   })
 
+  it('counts what a balance did not cover like what was charged, of corrections too', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box, { balance: credits(5) })
+    const workflow = box.workflow({ accountId, name: 'owed' })
+    await workflow.open()
+    const [usage, usageId] = [{ quantity: quantity(1_000), unit: 'tokens', rated: credits(8) } as const, 'u']
+    await box.ledger.charge({
+      accountId,
+      workflowId: workflow.id,
+      usageId,
+      service: 'gpt',
+      provider: 'gpt-4o',
+      usage,
+      overage: 'cap',
+    })
+    const same = () => box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(await same()).toMatchObject({ calls: 1, creditsThen: credits(8), creditsNow: credits(8) })
+    await box.ledger.adjust({ accountId, usageId, charge: credits(10) })
+    expect(await same()).toMatchObject({ calls: 1, creditsThen: credits(10), creditsNow: credits(10) })
+  })
+
+  it('is of each call by itself, where calls of several services and providers were named alike', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'named' })
+    const call = 'a'
+    for (const seconds of [50, 10]) await workflow.record('phone', 'twilio', seconds, 'seconds', { call })
+    for (const provider of ['gpt-4', 'gpt-4o']) await workflow.record('gpt', provider, 1_000, 'tokens', { call })
+    await workflow.close()
+    const { total_credits } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(same).toMatchObject({ calls: 3, creditsThen: credits(total_credits), creditsNow: credits(total_credits) })
+    expect(Object.fromEntries(same.lines.map(({ service, calls }) => [service, calls]))).toEqual({ gpt: 2, phone: 1 })
+  })
+
   it('is no less because calls were taken back one by one, each of which was rounded up by itself', async () => {
     const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
     const { accountId } = await openAccount(box)

@@ -103,6 +103,25 @@ it('a run that died after it had charged is not charged again under its key', as
   expect((await box.ledger.balance(account.accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it('a run that died in a workflow which others share may have charged, so it is not begun again under its key', async () => {
+  let now = Date.now()
+  const box = await openBox({ clock: () => now })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'lesson' })).body
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, call) =>
+    input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+  const chat = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] }
+  const headers = { 'idempotency-key': 'k', 'x-farebox-workflow-id': String(workflow_id) }
+  const ask = () => api.post('/v1/chat/completions', chat, headers)
+  expect((await ask()).status).toBe(200)
+  const { balance } = await box.ledger.balance(accountId)
+  now += 11 * 60_000
+  expect(await ask()).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+  expect((await box.ledger.balance(accountId)).balance).toBe(balance)
+})
+
 it('the words of a request are nowhere in the ledger', async () => {
   const box = await openBox()
   const account = await openAccount(box)

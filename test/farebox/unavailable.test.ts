@@ -392,14 +392,36 @@ it('a part that a dead process has left in its spool is not charged beside the c
   await workflow.close()
 })
 
+it('metered time of which several charges are in the spool sets aside what all of them will take', async () => {
+  const { box, database } = await openBoxThatSpools('parts')
+  // Three minutes.
+  const { accountId } = await openAccount(box, { balance: credits(60) })
+  const workflow = box.workflow({ accountId, name: 'away' })
+  const time = await workflow.meter({ service: 'phone', provider: 'twilio' })
+  database.takesUsage = false
+  for (let second = 1; second <= 150; second += 1) await time.reached(second)
+  // Somebody else takes all that the call has not set aside.
+  const { available } = await box.ledger.balance(accountId)
+  const usage = { quantity: quantity(1), unit: 'tokens', rated: available } as const
+  await box.ledger.charge({ accountId, service: 'gpt', provider: 'gpt-4o', usage })
+  database.takesUsage = true
+  // At twenty credits a minute.
+  expect(await time.end(152)).toEqual({ creditsUsed: credits(51), seconds: 152 })
+  await workflow.close()
+  const records = await box.ledger.usageOf(accountId, workflow.id)
+  expect(records.map(({ shortfall }) => shortfall)).toEqual([0n, 0n, 0n])
+  expect(records.reduce((sum, { charged }) => sum + charged, 0n)).toBe(credits(51))
+})
+
 /** A Farebox that spools usage while its database is away, and sends it only when something asks for that. */
 async function openBoxThatSpools(name: string, options: Partial<FareboxOptions> = {}) {
   const folder = databaseFolder(name)
   const store = sqlite({ filename: join(folder, 'credits.db'), clock: options.clock })
-  const database = { isAway: false }
+  const database = { isAway: false, takesUsage: true }
   const commit = store.commit.bind(store)
   store.commit = async (operations, transaction) => {
-    if (!database.isAway) return commit(operations, transaction)
+    const isTaken = database.takesUsage || operations.every(({ verb }) => verb !== 'settleHold')
+    if (!database.isAway && isTaken) return commit(operations, transaction)
     throw new LedgerUnavailableError('the database is away')
   }
   const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }

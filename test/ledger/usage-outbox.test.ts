@@ -169,6 +169,131 @@ describe.each([
     expect(told).toEqual(['eve u', 'dan u'])
   })
 
+  test('is told soon, though its change was committed after that of another account with a later time', async () => {
+    let behindMs = 0
+    const underTest = await open({ clock: () => Date.now() - behindMs })
+    onTestFinished(() => underTest.cleanup())
+    const other = new Ledger(underTest.driver)
+    await other.migrate()
+    const told: string[] = []
+    const outbox = new UsageOutbox(other, { name: 'books', deliver: (record) => void told.push(nameOf(record)) })
+    for (const accountId of ['eve', 'dan']) {
+      await other.openAccount({ accountId, name: accountId })
+      await other.grant({ accountId, amount: credits(10) })
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2) } as const
+      await other.charge({ accountId, usageId: 'u', service: 'gpt', provider: 'gpt-4o', usage })
+      await outbox.deliverDue()
+      behindMs = 60_000
+    }
+    expect(told).toEqual(['eve u', 'dan u'])
+  })
+
+  test('is told as soon as its account can be noted again, however long that took, and after a stop', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    onTestFinished(() => void vi.useRealTimers())
+    const underTest = await open({ clock: () => Date.now() })
+    onTestFinished(() => underTest.cleanup())
+    const other = new Ledger(underTest.driver)
+    await other.migrate()
+    const bill = async (accountId: string, usageId: string) => {
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(2) } as const
+      await other.charge({ accountId, usageId, service: 'gpt', provider: 'gpt-4o', usage })
+    }
+    const laterBy = (minutes: number) => vi.setSystemTime(Date.now() + minutes * 60_000)
+    for (const accountId of ['eve', 'dan']) {
+      await other.openAccount({ accountId, name: accountId })
+      await other.grant({ accountId, amount: credits(100) })
+      await bill(accountId, 'u1')
+      laterBy(20)
+    }
+    const told: string[] = []
+    const begun = Promise.withResolvers<void>()
+    let hangs = true
+    const outbox = new UsageOutbox(other, {
+      name: 'books',
+      concurrency: 1,
+      deliver: async (record) => {
+        begun.resolve()
+        if (hangs) await new Promise(() => {})
+        told.push(nameOf(record))
+      },
+    })
+    const looking = outbox.deliverDue()
+    await begun.promise
+    await outbox.stop()
+    expect(await looking).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    hangs = false
+    expect(await outbox.deliverDue()).toEqual({ delivered: 2, failed: 0, givenUp: 0 })
+
+    const { saveDocument } = other
+    other.saveDocument = (input, call) =>
+      input.accountId === 'eve' ? Promise.reject(new Error('away')) : saveDocument.call(other, input, call)
+    await bill('eve', 'u2')
+    for (const usageId of ['u2', 'u3']) {
+      await expect(outbox.deliverDue()).rejects.toThrow('away')
+      laterBy(15)
+      await bill('dan', usageId)
+    }
+    await expect(outbox.deliverDue()).rejects.toThrow('away')
+    other.saveDocument = saveDocument
+    told.length = 0
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect(told).toEqual(['eve u2'])
+  })
+
+  test('has all of its attempts, though a record before it failed here and was told by another process', async () => {
+    const told: string[] = []
+    const errors: string[] = []
+    const failing = outboxTo([], {
+      attemptsMax: 2,
+      retryDelayMs: () => 1,
+      deliver: () => Promise.reject(new Error('away')),
+      onError: (_, record) => errors.push(String(record?.usageId)),
+    })
+    await charge('ada', 'a1')
+    expect(await failing.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    await outboxTo(told).deliverDue()
+    await charge('ada', 'a2')
+    await expect.poll(() => failing.deliverDue().then(() => errors)).toEqual(['a1', 'a2'])
+    expect(await Array.fromAsync(failing.givenUp())).toEqual([])
+    await expect.poll(() => failing.deliverDue().then(() => errors)).toEqual(['a1', 'a2', 'a2'])
+    expect(await Array.fromAsync(failing.givenUp())).toMatchObject([{ usageId: 'a2' }])
+  })
+
+  test('begins with the record of the very moment from which it is to be told', async () => {
+    await charge('ada', 'a1')
+    const [first] = await ledger.history.usageOf('ada', ['a1'])
+    const from = Number(first?.createdAt)
+    const told: string[] = []
+    await outboxTo(told, { name: 'after', from: from + 1 }).deliverDue()
+    expect(told).toEqual([])
+    await outboxTo(told, { from }).deliverDue()
+    expect(told).toEqual(['ada a1'])
+  })
+
+  test('that was given up has not failed again when asking for it was cut short by stopping', async () => {
+    const begun = Promise.withResolvers<void>()
+    const errors: unknown[] = []
+    let hangs = false
+    const outbox = outboxTo([], {
+      deliver: async () => {
+        if (!hangs) throw new DeliveryRefusedError('no such customer')
+        begun.resolve()
+        await new Promise(() => {})
+      },
+      onError: (error) => errors.push(error),
+    })
+    await charge('ada', 'a1')
+    await outbox.deliverDue()
+    hangs = true
+    const asked = outbox.retryUsage({ accountId: 'ada', usageId: 'a1' })
+    await begun.promise
+    await outbox.stop()
+    expect(await asked).toEqual({ isDelivered: false })
+    expect(errors).toHaveLength(1)
+    expect(await Array.fromAsync(outbox.givenUp())).toMatchObject([{ usageId: 'a1', error: 'no such customer' }])
+  })
+
   test('that failed is tried again when it is time, though the clock was set back meanwhile', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     onTestFinished(() => void vi.useRealTimers())

@@ -84,6 +84,40 @@ describe("LiteLLM's prices", () => {
     expect(cost('gpt', 'claude-sonnet-4-5', { cache_write_5m: 200_000, cache_write_1h: 1_000 })).toBe(1_512_000_000n)
   })
 
+  it('are those of another meter where a provider bills one as the other', () => {
+    for (const meter of ['cache_write', 'cache_write_5m', 'cache_write_1h', 'image_input']) {
+      expect(cost('gpt', 'gpt-4o-mini', { [meter]: 1_000_000 }), meter).toBe(150_000_000n)
+    }
+    expect(cost('gpt', 'gpt-4o-mini', { cached_image_input: 1_000_000 })).toBe(75_000_000n)
+    expect(() => cost('gpt', 'gpt-4o-mini', { audio_input: 1 })).toThrow(expect.objectContaining({ code: 'PRICE_NOT_FOUND' }))
+  })
+
+  it.each(['image_input', 'cached_image_input', 'audio_input', 'cached_audio_input'])(
+    'count %s to the length of the prompt',
+    (meter) => {
+      const heard = {
+        litellm_provider: 'gemini',
+        mode: 'chat',
+        input_cost_per_token: 1e-6,
+        input_cost_per_token_above_200k_tokens: 2e-6,
+        input_cost_per_audio_token: 3e-6,
+        cache_read_input_audio_token_cost: 3e-6,
+        input_cost_per_image_token: 3e-6,
+        cache_read_input_token_cost: 3e-6,
+      }
+      const prices = importedBook(importLitellm({ heard }, options), {
+        name: 'litellm',
+        version: '1',
+        effectiveFrom: '2026-01-01T00:00:00Z',
+      })
+      const usage = Object.entries({ input: 1_000, [meter]: 199_001 }).map(([name, count]) => {
+        return { meter: name, quantity: quantity(count), unit: 'tokens' as const }
+      })
+      const rating = rate(new PriceBook(prices), { service: 'gpt', provider: 'heard', at }, usage)
+      expect(nanoUsdOf(rating)).toBe(2_000_000n + 199_001n * 3_000n)
+    },
+  )
+
   it('carry the day on which a model ends', () => {
     expect(book.entries(at).entries.find(({ provider }) => provider === 'gpt-4o-mini')?.retires).toBe('2027-01-14')
   })

@@ -34,23 +34,19 @@ const AS_ANOTHER: readonly [string, string][] = [
   ['reasoning', 'output'],
 ]
 
-/**
- * Builds the rates of a model that is billed by tokens.
- *
- * @param comparison  whether a tier begins above its bound (`gt`) or at it (`gte`)
- */
-export function tokenRates(prices: TokenPrices, comparison: 'gt' | 'gte' = 'gt'): RateDocument[] {
+/** Builds the rates of a model that is billed by tokens. A tier begins above its bound. */
+export function tokenRates(prices: TokenPrices): RateDocument[] {
   const all = new Map(Object.entries(prices))
   for (const [meter, other] of AS_ANOTHER) if (!all.has(meter) && all.has(other)) all.set(meter, all.get(other))
-  return [...all].flatMap(([meter, price]) => (price === undefined ? [] : [tokenRate(meter, price, comparison)]))
+  return [...all].flatMap(([meter, price]) => (price === undefined ? [] : [tokenRate(meter, price)]))
 }
 
-function tokenRate(meter: string, price: TokenPrice, comparison: 'gt' | 'gte'): RateDocument {
+function tokenRate(meter: string, price: TokenPrice): RateDocument {
   if (typeof price === 'string') return { unit: 'tokens', meter, amount: price, per: MILLION }
   const tiers = {
     mode: 'whole_request' as const,
     basis: 'request' as const,
-    comparison,
+    comparison: 'gt' as const,
     measured: [...INPUT_METERS],
     steps: price.map((step) => ({ ...step })),
   }

@@ -80,13 +80,20 @@ describe('a deck of Twilio', () => {
     const book = new PriceBook(importedBook({ entries }, { name: 'deck', version: '1', effectiveFrom: '2026-11-01T00:00:00Z' }))
     const priceOf = (from: string, to: string) =>
       book.lookUp({ service: 'phone', provider: 'twilio', at, from, to })?.entry.rates[0]?.amount
-    expect([priceOf('+49', '+33'), priceOf('+44', '+33'), priceOf('+44', '+34'), priceOf('+1', '+33')]).toEqual([
-      '0.01',
-      '0.01',
-      '0.01',
-      '0.02',
-    ])
+    expect([
+      priceOf('+49', '+33'),
+      priceOf('+44', '+33'),
+      priceOf('+49', '+34'),
+      priceOf('+44', '+34'),
+      priceOf('+1', '+33'),
+    ]).toEqual(['0.01', '0.01', '0.01', '0.01', '0.02'])
     expect(notTaken).toEqual([{ row: 'line 4', field: 'destination prefixes', reason: '+33 has the price of line 3 already' }])
+  })
+
+  it('takes what a row says twice, or in other words, once', () => {
+    const header = 'Country,Description,Price / min,Origination Prefixes,Destination Prefixes\n'
+    const { entries, notTaken } = importTwilioVoice(`${header}AT,A,0.0140,row,"43, +43"\nAT,B,$00.014,all,43\n`, source)
+    expect([entries.map(({ to, from }) => [to, from]), notTaken]).toEqual([[[['+43'], undefined]], []])
   })
 
   it('says which columns a file lacks', () => {
