@@ -39,8 +39,10 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
     const own = api.as(String(key))
     expect((await own.get('/api/v1/credits')).body).toStrictEqual({
       credit_balance: 6_100,
+      credit_balance_exact: '6100.5',
       held: 0,
       available: 6_100,
+      available_exact: '6100.5',
       grants: [
         expect.objectContaining({ source: 'promo', priority: 1, credits: 100, remaining: 100, services: ['gpt'] }),
         expect.objectContaining({ source: 'purchase', credits: 6_000, remaining: 6_000, expires_at: null, services: null }),

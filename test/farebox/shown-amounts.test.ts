@@ -71,6 +71,11 @@ function expectCharge(json: Json | undefined, field: string, amount: bigint, wha
   ])
 }
 
+/** An amount as it is shown: rounded, and exact beside that where it was not whole. */
+const rounded = (field: string, amount: bigint, round: (amount: bigint) => number) => ({
+  [field]: round(amount),
+  ...(amount % 1_000_000n !== 0n && { [`${field}_exact`]: exactText(amount) }),
+})
 const exactOf = (json: Json | undefined, field: string) => micro(json?.[`${field}_exact`] ?? json?.[field])
 
 it.each([1, 2, 3])('amounts that are shown are exact or rounded once, and parts come to their totals (seed %i)', async (seed) => {
@@ -89,7 +94,7 @@ it.each([1, 2, 3])('amounts that are shown are exact or rounded once, and parts 
   const account = await openAccount(box)
   const { accountId } = account
   const keys = [account, await openKey(box, accountId, { name: 'second', userId: 'grace' })]
-  const api = await serveApi(box, account.key)
+  const api = await serveApi(box, account.key, { adminToken: 'admin-token' })
   const granted = 10_000_000_000n
 
   const workflows: { id: string; name: string; parent?: string; user: string | null; key: (typeof keys)[number] }[] = []
@@ -181,11 +186,22 @@ it.each([1, 2, 3])('amounts that are shown are exact or rounded once, and parts 
 
   // The balance, rounded against the reader, and the statement, which is exact.
   const balance = granted - total
-  expect((await api.get('/api/v1/credits')).body).toMatchObject({
-    credit_balance: down(balance),
-    held: 1,
-    available: down(balance - 500_000n),
+  const { grants, ...shown } = (await api.get('/api/v1/credits')).body
+  expect(shown).toEqual({
+    ...rounded('credit_balance', balance, down),
+    ...rounded('held', 500_000n, up),
+    ...rounded('available', balance - 500_000n, down),
   })
+  expect(sumOf(Object.values(grants ?? {}).map((each) => ({ micro: exactOf(each, 'remaining') })))).toBe(balance)
+  const { accounts } = (await api.as('admin-token').get('/api/v1/admin/accounts')).body
+  expect(accounts).toMatchObject([
+    {
+      account_id: accountId,
+      ...rounded('balance', balance, down),
+      ...rounded('held', 500_000n, up),
+      ...rounded('available', balance - 500_000n, down),
+    },
+  ])
   await ledger.releaseHold({ accountId, holdId: 'h' })
   const statement = await readAll(api, '/api/v1/credits/statement?limit=7', 'entries', 'next')
   expect(statement[0]?.balance).toBe(exactText(balance))

@@ -576,8 +576,14 @@ export interface AccountListing {
   account_id: string
   name: string
   balance: number
+  /** The credits, as an exact decimal string. Absent where `balance` is exact. */
+  balance_exact?: string
   held: number
+  /** The credits, as an exact decimal string. Absent where `held` is exact. */
+  held_exact?: string
   available: number
+  /** The credits, as an exact decimal string. Absent where `available` is exact. */
+  available_exact?: string
   /** Present while the account is frozen and takes no new work. */
   frozen?: true
 }
@@ -686,7 +692,11 @@ export interface Grant {
   /** Lower numbers are spent first. */
   priority: number
   credits: number
+  /** The credits, as an exact decimal string. Absent where `credits` is exact. */
+  credits_exact?: string
   remaining: number
+  /** The credits, as an exact decimal string. Absent where `remaining` is exact. */
+  remaining_exact?: string
   state: string
   effective_at: string
   /** `null`: never. */
@@ -698,9 +708,15 @@ export interface Grant {
 /** A balance, with the grants that make it up, in the order in which they are spent. */
 export interface Credits {
   credit_balance: number
+  /** The credits, as an exact decimal string. Absent where `credit_balance` is exact. */
+  credit_balance_exact?: string
   held: number
+  /** The credits, as an exact decimal string. Absent where `held` is exact. */
+  held_exact?: string
   /** The balance less what is held: what new work may use. */
   available: number
+  /** The credits, as an exact decimal string. Absent where `available` is exact. */
+  available_exact?: string
   grants: Grant[]
 }
 

@@ -11,7 +11,7 @@ import { chargeOf, type PriceBook, type Rating, rate, rateMost, totalQuantity, t
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
 import { NoProviderError } from './errors.ts'
-import { type ChargedFields, chargedFields, unitsJson } from './receipt.ts'
+import { type CreditFields, chargedFields, unitsJson } from './receipt.ts'
 
 /** Planned work, in wire form. An absent field counts as none. */
 export interface EstimateInput {
@@ -119,7 +119,7 @@ export function estimateWorkflow(
     const ordered = [...possible, expected].sort((a, b) => Number(a - b))
     return { service, provider, units, unit, expected, low: ordered[0] ?? expected, high: ordered.at(-1) ?? expected }
   })
-  const total = <Name extends string>(name: Name, level: 'expected' | 'low' | 'high'): ChargedFields<Name> =>
+  const total = <Name extends string>(name: Name, level: 'expected' | 'low' | 'high'): CreditFields<Name> =>
     chargedFields(name, microCredits(services.reduce((sum, one) => sum + one[level], 0n)))
   return {
     services: services.map(({ service, provider, units, unit, expected, low, high }) => ({

@@ -198,17 +198,26 @@ export function chargedJson(amount: Credits): number {
 }
 
 /** A charge in whole credits, and the exact decimal beside it where it was rounded: sums and shares are made of that. */
-export function chargedFields<Name extends string>(name: Name, amount: Credits): ChargedFields<Name> {
-  const fields = { [name]: chargedJson(amount), ...(amount % 1_000_000n !== 0n && { [`${name}_exact`]: formatCredits(amount) }) }
-  return fields as ChargedFields<Name>
+export function chargedFields<Name extends string>(name: Name, amount: Credits): CreditFields<Name> {
+  return withExact(name, chargedJson(amount), amount)
 }
-
-export type ChargedFields<Name extends string> = { [Field in Name]: number } & { [Field in `${Name}_exact`]?: string }
 
 /** Converts a balance to whole credits, rounded down. */
 export function balanceJson(amount: Credits): number {
   const floor = amount / 1_000_000n
   return Number(amount < 0n && floor * 1_000_000n !== amount ? floor - 1n : floor)
+}
+
+/** A balance in whole credits, and the exact decimal beside it where it was rounded. */
+export function balanceFields<Name extends string>(name: Name, amount: Credits): CreditFields<Name> {
+  return withExact(name, balanceJson(amount), amount)
+}
+
+export type CreditFields<Name extends string> = { [Field in Name]: number } & { [Field in `${Name}_exact`]?: string }
+
+function withExact<Name extends string>(name: Name, whole: number, amount: Credits): CreditFields<Name> {
+  const fields = { [name]: whole, ...(amount % 1_000_000n !== 0n && { [`${name}_exact`]: formatCredits(amount) }) }
+  return fields as CreditFields<Name>
 }
 
 /** Converts a quantity to a JSON number, which is exact enough for a measurement. */

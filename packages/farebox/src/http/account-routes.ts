@@ -3,7 +3,7 @@ import type { ApiKeySummary, GrantRow, JournalEntry } from '@farebox/ledger'
 import type { PriceEntry } from '@farebox/pricing'
 import { z } from 'zod'
 import type { Farebox } from '../farebox.ts'
-import { balanceJson, chargedJson } from '../receipt.ts'
+import { balanceFields, chargedFields } from '../receipt.ts'
 import { accountCredits, budgetList, estimate, ownKeys, priceList, statementPage } from './answers.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { instantJson } from './instant-json.ts'
@@ -38,9 +38,9 @@ export const accountRoutes: readonly Route[] = [
     async handle({ box, accountId }) {
       const { balance, grants } = await box.ledger.balanceAndGrants(accountId)
       return {
-        credit_balance: balanceJson(balance.balance),
-        held: chargedJson(balance.held),
-        available: balanceJson(balance.available),
+        ...balanceFields('credit_balance', balance.balance),
+        ...chargedFields('held', balance.held),
+        ...balanceFields('available', balance.available),
         grants: grants.map(grantJson),
       }
     },
@@ -159,8 +159,8 @@ function grantJson(grant: GrantRow) {
     grant_id: grant.grantId,
     source: grant.source,
     priority: grant.priority,
-    credits: balanceJson(grant.amount),
-    remaining: balanceJson(grant.remaining),
+    ...balanceFields('credits', grant.amount),
+    ...balanceFields('remaining', grant.remaining),
     state: grant.state,
     effective_at: instantJson(grant.effectiveAt),
     expires_at: instantJson(grant.expiresAt),

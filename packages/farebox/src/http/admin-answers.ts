@@ -1,11 +1,8 @@
 import { z } from 'zod'
+import { credits, decimal, fraction, time, timeOrNever } from './answer-fields.ts'
 
 // What the API answers to the admin token. `answers.ts` has what it answers to an account's API key.
 
-const credits = z.number().int().describe('Whole credits')
-const decimal = z.string().describe('Credits, as an exact decimal')
-const time = z.string().describe('RFC 3339 time, UTC')
-const timeOrNever = time.nullable()
 const shownOnce = z
   .string()
   .optional()
@@ -17,8 +14,11 @@ export const accountPage = z.object({
       account_id: z.string(),
       name: z.string(),
       balance: credits,
+      balance_exact: fraction,
       held: credits,
+      held_exact: fraction,
       available: credits,
+      available_exact: fraction,
       frozen: z.literal(true).optional().describe('Present while the account is frozen and takes no new work'),
     }),
   ),

@@ -2,7 +2,7 @@ import { formatCredits, microCredits } from '@farebox/core'
 import { NotFoundError } from '@farebox/ledger'
 import { z } from 'zod'
 import { InsufficientCreditsError } from '../errors.ts'
-import { balanceJson, chargedJson } from '../receipt.ts'
+import { balanceFields, balanceJson, chargedFields } from '../receipt.ts'
 import { refundUsage } from '../refund-usage.ts'
 import {
   accountKeys,
@@ -77,9 +77,9 @@ export const adminRoutes: readonly Route[] = [
         accounts: page.map(({ accountId, name, balance, held, available, isFrozen }) => ({
           account_id: accountId,
           name,
-          balance: balanceJson(balance),
-          held: chargedJson(held),
-          available: balanceJson(available),
+          ...balanceFields('balance', balance),
+          ...chargedFields('held', held),
+          ...balanceFields('available', available),
           ...(isFrozen && { frozen: isFrozen }),
         })),
         next_cursor: writeCursor(['accounts'], accounts.length > limit && last ? [last.accountId] : undefined),

@@ -3,17 +3,13 @@ import { budgetPeriods, grantSources, granularities, seriesGroups } from '@fareb
 import { serviceConfigurationSchema } from '@farebox/router'
 import { z } from 'zod'
 import { keySummary } from './admin-answers.ts'
+import { credits, decimal, fraction, time, timeOrNever } from './answer-fields.ts'
 
 // What the API answers to an account's API key. Each schema types its handler and documents it in OpenAPI, and the tests check
 // every real answer against it. Answers may gain fields, so their readers must accept unknown ones.
 
 const serviceType = z.string().describe('The wire name of a service, such as gpt')
 const unitType = z.enum(units)
-const credits = z.number().int().describe('Whole credits')
-const decimal = z.string().describe('Credits, as an exact decimal')
-const fraction = decimal.optional().describe('Credits, as an exact decimal. Absent where the whole credits are exact')
-const time = z.string().describe('RFC 3339 time, UTC')
-const timeOrNever = time.nullable()
 const seconds = z.number().describe('Seconds')
 
 export const serviceConfiguration = z.object(serviceConfigurationSchema.required().shape)
@@ -188,7 +184,9 @@ export const grant = z.object({
   source: z.enum(grantSources),
   priority: z.number().int().describe('Lower numbers are spent first'),
   credits,
+  credits_exact: fraction,
   remaining: credits,
+  remaining_exact: fraction,
   state: z.string(),
   effective_at: time,
   expires_at: timeOrNever,
@@ -197,8 +195,11 @@ export const grant = z.object({
 
 export const accountCredits = z.object({
   credit_balance: credits,
+  credit_balance_exact: fraction,
   held: credits,
+  held_exact: fraction,
   available: credits.describe('The balance less what is held: what new work may use'),
+  available_exact: fraction,
   grants: z.array(grant),
 })
 
