@@ -41,12 +41,14 @@ export class UsageSpool {
   #sending: Promise<SpoolReport> | undefined
   #closed = false
   /**
-   * Work that waiting settlements may concern. Cleared only when nothing waits and, by the count below, nothing new was kept.
+   * Work that waiting settlements may concern. Cleared only when nothing waits and, by the counts below, nothing new was kept.
    */
   readonly #work = new Set<string>()
   /** Accounts whose usage may wait. Cleared along with the work. */
   readonly #accounts = new Set<string>()
   #kept = 0
+  /** Changes whose files are being written: no run sees them yet. */
+  #keeping = 0
   #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
@@ -64,10 +66,16 @@ export class UsageSpool {
    */
   async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
     this.#kept++
+    this.#keeping++
     this.#note(operation)
-    const isKept = await this.#spool.add(operation).catch((error: unknown) => {
-      throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
-    })
+    const isKept = await this.#spool
+      .add(operation)
+      .catch((error: unknown) => {
+        throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
+      })
+      .finally(() => {
+        this.#keeping--
+      })
     if (!isKept) throw failure
     this.#sendLater()
   }
@@ -166,7 +174,7 @@ export class UsageSpool {
     await this.#sendAll(together, report, failures)
     if (failures.length > 0) throw failures[0]
     report.waiting = await this.#spool.size()
-    if (report.waiting === 0 && this.#kept === kept) {
+    if (report.waiting === 0 && this.#kept === kept && this.#keeping === 0) {
       this.#work.clear()
       this.#accounts.clear()
     }
