@@ -543,6 +543,107 @@ describe('a conversation with a model of its own will', () => {
     expect(told.slice(0, 5)).toEqual(['respond', 'cancel', 'turn', 'charged', 'respond'])
   })
 
+  it('breaks off, and does not wait for good, where an answer that was silenced has no end', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(8_000) }
+      await inputs.next()
+      await inputs.next()
+    })
+    const { workflow, balance } = await open(credits(1_000), { providers: [provider], liveDeadlines: { finishMs: 30 } })
+    const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'respond' }
+      await speaking
+      yield { type: 'cancel' }
+      yield { type: 'respond' }
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    const reading = (async () => {
+      for await (const { type } of stream.events) if (type === 'audio') speaks()
+    })()
+    const cause = expect.objectContaining({ message: expect.stringContaining('was told to stop') })
+    await expect(reading).rejects.toMatchObject({ code: 'STREAM_CUT', kind: 'timeout', cause })
+    // A second of sound is 20 tokens.
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), endedBy: 'provider' })
+    expect(await balance()).toBe(credits(999))
+  })
+
+  it('may pause for any time after an answer that was silenced has ended', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(8_000) }
+      await inputs.next()
+      // Until the next request waits.
+      for (let round = 0; round < 5; round += 1) await new Promise(setImmediate)
+      yield turn(100)
+      await inputs.next()
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      yield turn(100)
+      await inputs.next()
+    })
+    const { workflow } = await open(credits(1_000), { providers: [provider], liveDeadlines: { finishMs: 250 } })
+    const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()
+    const { promise: answered, resolve: answers } = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'respond' }
+      await speaking
+      yield { type: 'cancel' }
+      yield { type: 'respond' }
+      await answered
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    let ends = 0
+    for await (const { type } of stream.events) {
+      if (type === 'audio') speaks()
+      if (type === 'turn') ends += 1
+      if (ends === 2) answers()
+    }
+    expect(await stream.settled).toEqual({ creditsUsed: credits(2), endedBy: 'input' })
+  })
+
+  it('costs as much where an answer is cut off as where its caller leaves', async () => {
+    const costs = async (isCut: boolean) => {
+      const said = Promise.withResolvers<void>()
+      const provider = talker(async function* (inputs) {
+        for (let input = 0; input < 2; input += 1) await inputs.next()
+        yield { type: 'audio', audio: new Uint8Array(80_000) }
+        await said.promise
+        const usage: Usage = {
+          quantities: [
+            { meter: 'transcription_audio_input', quantity: quantity(10), unit: 'tokens' },
+            { meter: 'audio_output', quantity: quantity(200), unit: 'tokens' },
+          ],
+          certainty: 'floor',
+        }
+        if (isCut) throw new ProviderError('the connection broke', { provider: 'openai', kind: 'incomplete', usage })
+        await new Promise<never>(() => {})
+      })
+      const { workflow, usage } = await open(credits(1_000), { providers: [provider] })
+      async function* input(): AsyncGenerator<RealtimeInput> {
+        yield { type: 'audio', audio: new Uint8Array(800_000) }
+        yield { type: 'respond' }
+        await new Promise<never>(() => {})
+      }
+      const stream = await workflow.converse({ ...conversation, input: input() })
+      const reading = (async () => {
+        for await (const { type } of stream.events) {
+          if (type !== 'audio') continue
+          said.resolve()
+          if (!isCut) return
+        }
+      })()
+      if (isCut) await expect(reading).rejects.toMatchObject({ code: 'STREAM_CUT' })
+      await reading.catch(() => undefined)
+      await stream.settled
+      const [record] = await usage()
+      return [record?.certainty, record?.quantity]
+    }
+    expect(await costs(false)).toEqual(['floor', quantity(1_200)])
+    // And ten tokens more, which only its provider knows of.
+    expect(await costs(true)).toEqual(['floor', quantity(1_210)])
+  })
+
   it('does not call it exact that nothing was used, where an answer broke off before it said anything', async () => {
     const provider = talker(async function* (inputs) {
       await inputs.next()

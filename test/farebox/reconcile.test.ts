@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   microUnits,
   nanoUsd,
@@ -10,10 +12,13 @@ import {
   type RealtimeInput,
   type Usage,
 } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
-import { credits, type Farebox } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { createFarebox, credits, type Farebox } from 'farebox'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
 
 const MINUTE = 60_000
@@ -578,6 +583,72 @@ async function openDying(on: (typeof storeNames)[number], counted: number | unde
     },
   }
 }
+
+it.each(['its own process', 'another process'])(
+  'charges live sound by what its provider counted, also if parts of it were still in the spool: %s compares',
+  async (who) => {
+    const folder = databaseFolder('reconciled')
+    let time = Date.now()
+    const began = time
+    const clock = () => time
+    const openStore = () => sqlite({ filename: join(folder, 'credits.db'), clock })
+    const store = openStore()
+    const commit = store.commit.bind(store)
+    let isAway = false
+    store.commit = (operations, transaction) =>
+      isAway && operations.some(({ verb }) => verb === 'settleHold')
+        ? Promise.reject(new LedgerUnavailableError('the database is away'))
+        : commit(operations, transaction)
+    const ears: ProviderAdapter = {
+      ...simulated({ services: ['voice_stt'], name: 'ears' }),
+      async *streamTranscription({ audio }) {
+        yield { type: 'open' }
+        for await (const _ of audio) yield { type: 'transcript', text: 'yes', isFinal: true, requestId: 'R1' }
+      },
+    }
+    const told = (meanwhile: () => Promise<unknown>): ProviderAdapter => ({
+      ...ears,
+      async *records() {
+        await meanwhile()
+        const cost = nanoUsd(300_000_000n)
+        yield { requestId: 'R1', service: 'voice_stt', at: began, status: 'final', usage: durationOf(300), cost }
+      },
+    })
+    const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+    const box = createFarebox({ store, providers: [told(async () => {})], clock, spool, onError: () => {} })
+    // The other one sends its spool while this one reads the provider's records.
+    const beside = createFarebox({ store: openStore(), providers: [told(() => box.ledger.sendSpooled())], clock })
+    onTestFinished(async () => {
+      for (const one of [box, beside]) await one.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    await box.migrate()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'hotline' })
+    const [heard, awake] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    async function* sound() {
+      for (let second = 0; second < 300; second += 1) {
+        if (second === 150) isAway = true
+        yield new Uint8Array(8_000)
+      }
+      heard.resolve()
+      await awake.promise
+    }
+    const { settled } = await workflow.listen({ audio: sound(), format: { encoding: 'mulaw', sampleRate: 8_000 } })
+    await heard.promise
+    await expect.poll(() => box.ledger.spooled()).toBeGreaterThan(0)
+    time += 20 * MINUTE
+    isAway = false
+    const comparing = who === 'its own process' ? box : beside
+    for (let round = 0; round < 2; round += 1) await comparing.reconcile()
+    expect(await comparing.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(40))
+    awake.resolve()
+    await expect(settled).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
+    expect((await workflow.close()).total_credits_used).toBe(40)
+    expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+  },
+)
 
 it('compares a conversation as a whole, and looks for none of its turns', async () => {
   let time = Date.now()

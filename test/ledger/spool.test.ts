@@ -272,6 +272,42 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(81), held: 0n })
   })
 
+  test('the last settlement of a hold waits for a part that was just being kept when the spool was sent', async () => {
+    const part = await holdInParts()
+    other.exec('BEGIN IMMEDIATE')
+    let isKept = false
+    const kept = expect(part('one', 10, false))
+      .rejects.toThrow(UsageSpooledError)
+      .finally(() => {
+        isKept = true
+      })
+    while (!isKept) await ledger.sendSpooled()
+    await kept
+    other.exec('COMMIT')
+    expect(await part('last', 5, true)).toMatchObject({ status: 'charged', charged: credits(5), late: false })
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+  })
+
+  test('the last settlement of work waits for its parts of another hold, so that each is charged', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    for (const holdId of ['expired', 'next']) await ledger.placeHold({ ...work, holdId, amount: credits(30) })
+    const part = (usageId: string, rated: number) =>
+      ledger.settleHold({ accountId, holdId: 'expired', usageId, final: false, partOf: 'work', usage: usage(rated) })
+    const last = () => ledger.settleHold({ accountId, holdId: 'next', usageId: 'work', usage: usage(5) })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(part('one', 10)).rejects.toThrow(UsageSpooledError)
+    await expect(part('two', 4)).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    expect(await last()).toMatchObject({ status: 'charged', charged: credits(5) })
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(refused).toEqual([])
+    await ledger.releaseHold({ accountId, holdId: 'expired' })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(81), held: 0n })
+  })
+
   test('the last settlement of a hold stays behind a file that cannot be read now, which may be a part of it', async () => {
     const part = await holdInParts()
     other.exec('BEGIN IMMEDIATE')

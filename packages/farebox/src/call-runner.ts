@@ -40,7 +40,8 @@ import type { CallOptions, Metered, StreamOptions } from './workflow-calls.ts'
 /** The deadlines of live work. */
 export interface LiveDeadlines extends Deadlines {
   /**
-   * How many milliseconds a provider may stay silent after its input has ended. Then its stream counts as cut.
+   * How many milliseconds a provider may stay silent after its input has ended, or while a request waits for the end of an answer
+   * that was cancelled. Then its stream counts as cut.
    * @defaultValue 30_000
    */
   finishMs?: number

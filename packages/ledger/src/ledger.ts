@@ -695,10 +695,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return checkFlag('closesWorkflow', closesWorkflow ?? false) ? { closesWorkflow: true, announce: this.#announces } : {}
   }
 
-  /** @throws {LedgerUnavailableError} an earlier part of the same hold is still in the spool, so this one has to go there too */
-  async #afterItsParts(accountId: string, { holdId }: Operations['settleHold']): Promise<void> {
-    if (await this.#spool?.isWaiting(accountId, holdId)) {
-      throw new LedgerUnavailableError(`an earlier part of hold ${JSON.stringify(holdId)} waits in the spool`)
+  /** @throws {LedgerUnavailableError} an earlier part of the same work is still in the spool, so this one has to go there too */
+  async #afterItsParts(accountId: string, settlement: Operations['settleHold']): Promise<void> {
+    if (await this.#spool?.isWaiting(accountId, settlement)) {
+      throw new LedgerUnavailableError(`an earlier part of hold ${JSON.stringify(settlement.holdId)} waits in the spool`)
     }
   }
 

@@ -10,18 +10,36 @@ const WAITING_MAX = 1_000
  */
 export class AnswerQueue {
   #isUnderWay = false
-  #ended = Promise.withResolvers<undefined>()
+  /** Whether the answer under way was told to stop. */
+  #isStopped = false
+  /** Answers that have ended, after each of which the next one is not paid for yet. */
+  #unpaid = 0
+  #paid = Promise.withResolvers<undefined>()
+  #owed = new AbortController()
+
+  /** Aborts when a request waits for the end of an answer that was told to stop. Another signal once that end has come. */
+  get owed(): AbortSignal {
+    return this.#owed.signal
+  }
 
   /** Notes that an answer is being given, whether it was requested or not. */
   begun(): void {
     this.#isUnderWay = true
   }
 
-  /** Notes that the answer has ended and that the next one is paid for. */
+  /** Notes that an answer has ended. Call `paid` when the next one is paid for. */
   ended(): void {
     this.#isUnderWay = false
-    this.#ended.resolve(undefined)
-    this.#ended = Promise.withResolvers()
+    this.#isStopped = false
+    this.#unpaid += 1
+    if (this.owed.aborted) this.#owed = new AbortController()
+  }
+
+  /** Notes that the answer after one that has ended is paid for. */
+  paid(): void {
+    this.#unpaid -= 1
+    this.#paid.resolve(undefined)
+    this.#paid = Promise.withResolvers()
   }
 
   /** Yields the inputs as soon as they may be passed on. Reads `inputs` on demand; the caller closes it. */
@@ -31,15 +49,17 @@ export class AnswerQueue {
     let isOver = false
     for (;;) {
       const [first] = waiting
-      if (first && !(first.type === 'respond' && this.#isUnderWay)) {
+      if (first && !(first.type === 'respond' && (this.#isUnderWay || this.#unpaid > 0))) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
+        if (first.type === 'cancel') this.#isStopped = this.#isUnderWay
         yield first
         continue
       }
       if (isOver && !first) return
+      if (first && this.#isStopped) this.#owed.abort()
       if (!isOver && waiting.length < WAITING_MAX) reading ??= inputs.next()
-      const step = await Promise.race([...(first ? [this.#ended.promise] : []), ...(reading ? [reading] : [])])
+      const step = await Promise.race([...(first ? [this.#paid.promise] : []), ...(reading ? [reading] : [])])
       if (!step) continue
       reading = undefined
       if (step.done) {

@@ -112,6 +112,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     if (event.type === 'audio') {
       this.#spoken += soundSeconds(event.audio.length, this.#input.outputFormat) * SPOKEN_TOKENS_PER_SECOND
     } else if (event.type === 'turn') {
+      this.#answers.ended()
       const floor = this.#floor()
       const usage = isUnreported(event.usage) ? floor : event.usage
       // More than the model's window is an error or forgotten, and must not inflate the hold for the next answer.
@@ -123,7 +124,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#heard = 0
       this.#spoken = 0
       await this.#meter?.charge({ usage, fallback: () => floor, requestId: event.turnId })
-      if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.ended()
+      if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.paid()
     }
   }
 
@@ -135,12 +136,16 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return this.#over.signal
   }
 
+  get owed(): AbortSignal {
+    return this.#answers.owed
+  }
+
   end(): void {
     this.#over.abort()
   }
 
   rest(usage: Usage | undefined, isFinished: boolean): Usage {
-    if (!isUnreported(usage)) return usage
+    if (!isUnreported(usage)) return this.#withHeard(usage)
     if (this.#spoken > 0) return this.#floor()
     // A provider may bill an answer that has said nothing yet, even one that nobody asked for.
     return { quantities: [], certainty: isFinished ? 'exact' : 'floor' }
@@ -199,6 +204,13 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return { quantities, certainty: 'floor' }
   }
 
+  /** An answer that broke off has read what was heard, also if its adapter could count only what was spoken. */
+  #withHeard(usage: Usage): Usage {
+    if (!isUsage(usage) || usage.certainty !== 'floor' || this.#spoken === 0 || this.#heard === 0) return usage
+    if (usage.quantities.some(isRead)) return usage
+    return { ...usage, quantities: [tokens('audio_input', this.#heard), ...usage.quantities] }
+  }
+
   #tokensOf(input: RealtimeInput): number {
     switch (input.type) {
       case 'audio':
@@ -219,6 +231,11 @@ function tokensOf(text: string): number {
 
 function tokens(meter: string, count: number): UsageQuantity {
   return { meter, quantity: quantity(Math.ceil(count)), unit: 'tokens' }
+}
+
+/** Whether a model read it: not what another model transcribed. */
+function isRead({ meter }: UsageQuantity): boolean {
+  return meter.endsWith('input') && !meter.startsWith('transcription')
 }
 
 function sum({ quantities }: Usage): number {

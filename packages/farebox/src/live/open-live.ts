@@ -53,6 +53,8 @@ export interface LiveSession<Event> {
   see?(event: Event): Promise<void> | void
   /** Aborts when there is no more input. */
   readonly over: AbortSignal
+  /** Aborts when the provider must end an answer before it gets more input. Another signal once it has. */
+  readonly owed?: AbortSignal
   /**
    * Called when the work has ended. Stops reading the input and closes its source, even if that is waiting for somebody to speak.
    */
@@ -119,6 +121,7 @@ async function openWatched<Event extends StreamEvent>(
     open: watch.opening((candidate: Candidate, context: CallContext) =>
       withinSilence(session.open(candidate, context), {
         over: session.over,
+        owed: () => session.owed,
         milliseconds: parts.liveDeadlines.finishMs ?? FINISH_MS,
         provider: candidate.offer.provider,
         inputFailure: () => session.inputFailure,

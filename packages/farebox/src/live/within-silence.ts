@@ -7,6 +7,8 @@ const TIMER_MS_MAX = 2_147_483_647
 export interface Silence {
   /** Aborts when the provider has all of its input. Before that, silence may just mean that nobody is speaking. */
   over: AbortSignal
+  /** Aborts when the provider must say something although it has not all of its input. Asked for before each event. */
+  owed?: () => AbortSignal | undefined
   milliseconds: number
   provider: string
   /** What the input threw, if it failed. */
@@ -14,11 +16,12 @@ export interface Silence {
 }
 
 /**
- * Yields the events of live work, without a limit while there is more input. After that, limits how long the provider may stay
- * silent.
+ * Yields the events of live work, without a limit while there is more input and nothing is owed. Otherwise it limits how long
+ * the provider may stay silent.
  *
  * @throws {ProviderError} `aborted`: the input failed
- * @throws {ProviderError} `timeout`: after its input ended, the provider was silent for too long and did not end its events
+ * @throws {ProviderError} `timeout`: after its input ended, the provider was silent for too long and did not end its events, or
+ * it was silent for too long although it owed something
  */
 export async function* withinSilence<Event>(
   events: AsyncIterable<Event>,
@@ -45,22 +48,25 @@ export async function* withinSilence<Event>(
 
 function nextWithin<Event>(
   source: AsyncIterator<Event>,
-  { over, milliseconds, provider }: Silence,
+  { over, owed, milliseconds, provider }: Silence,
 ): Promise<IteratorResult<Event>> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined
     const expire = () => {
-      const message = `${provider} neither ended nor said anything for ${milliseconds} ms after it was told all`
+      const message = over.aborted
+        ? `${provider} neither ended nor said anything for ${milliseconds} ms after it was told all`
+        : `${provider} said nothing for ${milliseconds} ms, and has not ended the answer that it was told to stop`
       reject(new ProviderError(message, { provider, kind: 'timeout' }))
     }
     const start = () => {
-      timer = setTimeout(expire, Math.min(milliseconds, TIMER_MS_MAX))
+      timer ??= setTimeout(expire, Math.min(milliseconds, TIMER_MS_MAX))
     }
-    if (over.aborted) start()
-    else over.addEventListener('abort', start)
+    const signals = [over, owed?.()].filter((signal) => signal !== undefined)
+    for (const signal of signals) signal.addEventListener('abort', start)
+    if (signals.some(({ aborted }) => aborted)) start()
     const stop = () => {
       clearTimeout(timer)
-      over.removeEventListener('abort', start)
+      for (const signal of signals) signal.removeEventListener('abort', start)
     }
     source.next().then(resolve, reject).finally(stop)
   })

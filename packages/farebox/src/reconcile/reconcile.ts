@@ -16,6 +16,7 @@ import type { Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
+import { lastPartOf } from '../live/live-meter.ts'
 import { pricedModelOf } from '../priced-model.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
@@ -66,6 +67,8 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
     throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
   }
   const adapters = parts.providers.filter(({ records, availability }) => records && availability.status === 'ready')
+  // Otherwise usage that was spooled while the database was away would come in after its request was corrected.
+  await parts.ledger.sendSpooled().catch(() => undefined)
   const services = [...new Set(adapters.flatMap(({ offers }) => offers.map(({ service }) => service))), 'phone']
   const ours = await loadOurRecords(parts.ledger, [...new Set(services)], { from: from - LONGEST_MS, until: now + DAY_MS })
   const open = await openCalls(parts.ledger, ours, { from: from - LONGEST_MS, until: now + DAY_MS })
@@ -186,8 +189,8 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   }
   if (!isApplied || (cost === undefined && charge === undefined)) return differences
   try {
-    await setRight(run, ours, { charge, cost })
-    return differences
+    const isRight = await setRight(run, ours, { charge, cost })
+    return isRight ? differences : differences.map((one) => ({ ...one, isApplied: false }))
   } catch (error) {
     return [...differences.map((one) => ({ ...one, isApplied: false })), { type: 'failed', accountId, usageId, error }]
   }
@@ -197,8 +200,14 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
  * Corrects the records of a request so that together they charge and cost what they should. The record that names the request
  * comes last: its reason marks the correction as complete, and without it the next comparison continues. Live work without a last
  * part is ended if it is charged by the provider's count. If only its cost is another, parts that still wait in a spool are due.
+ *
+ * @returns whether it is right now. If not, parts were added before it was ended: the next comparison counts them
  */
-async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { charge?: Credits; cost?: NanoUsd }): Promise<void> {
+async function setRight(
+  { ledger }: Run,
+  ours: OurRecord,
+  { charge, cost }: { charge?: Credits; cost?: NanoUsd },
+): Promise<boolean> {
   const { row, adapter, corrections, unfinishedHoldId } = ours
   const { accountId } = row
   const isOpen = unfinishedHoldId !== undefined && charge === undefined
@@ -207,7 +216,10 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
   const costs = charges.map((one) => one.cost ?? 0n)
   const newDues = charge === undefined ? dues : spread(charge, dues)
   const newCosts = cost === undefined ? costs : spread(cost, costs)
-  if (unfinishedHoldId !== undefined && !isOpen) await endUnfinished(ledger, ours, unfinishedHoldId)
+  if (unfinishedHoldId !== undefined && !isOpen) {
+    await endUnfinished(ledger, ours, unfinishedHoldId)
+    if (await hasMoreParts(ledger, ours)) return false
+  }
   const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
   for (const [index, { usageId }] of [...charges.entries()].reverse()) {
     const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
@@ -222,6 +234,7 @@ async function setRight({ ledger }: Run, ours: OurRecord, { charge, cost }: { ch
     const correctionId = correctionIdOf('reconciled', usageId, share.charge ?? '', share.cost ?? '', ...times)
     await ledger.adjust({ accountId, usageId, ...share, correctionId, reason })
   }
+  return true
 }
 
 /**
@@ -248,6 +261,15 @@ async function endUnfinished(ledger: Ledger, { row, adapter, requestId, at, numb
       details: { usage: [], at, adapter, requestId, numbers, explanation, isReconciled: true },
     },
   })
+}
+
+/** Whether live work that was just ended has parts that were written since its records were read. */
+async function hasMoreParts(ledger: Ledger, { row, charges }: OurRecord): Promise<boolean> {
+  const { accountId, workflowId, usageId } = row
+  if (workflowId === null) return false
+  const known = new Set(charges.map((charge) => charge.usageId))
+  const records = await ledger.usageOf(accountId, workflowId)
+  return records.some((record) => lastPartOf(record) === usageId && !known.has(record.usageId))
 }
 
 /**

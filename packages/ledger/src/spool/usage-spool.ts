@@ -1,7 +1,7 @@
 import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
-import type { Operation, Outcome, Refusal } from '../operations.ts'
+import type { Operation, Operations, Outcome, Refusal } from '../operations.ts'
 import { unthrowing } from '../unthrowing.ts'
 import type { UsageOperation } from './operation-json.ts'
 import { Spool, type SpooledOperation, type SpoolOptions } from './spool.ts'
@@ -41,12 +41,14 @@ export class UsageSpool {
   #sending: Promise<SpoolReport> | undefined
   #closed = false
   /**
-   * Holds that waiting settlements may concern. Cleared only when nothing waits and, by the count below, nothing new was kept.
+   * Work that waiting settlements may concern. Cleared only when nothing waits and, by the counts below, nothing new was kept.
    */
-  readonly #holds = new Set<string>()
-  /** Accounts whose usage may wait. Cleared along with the holds. */
+  readonly #work = new Set<string>()
+  /** Accounts whose usage may wait. Cleared along with the work. */
   readonly #accounts = new Set<string>()
   #kept = 0
+  /** Changes whose files are being written: no run sees them yet. */
+  #keeping = 0
   #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
@@ -64,23 +66,29 @@ export class UsageSpool {
    */
   async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
     this.#kept++
+    this.#keeping++
     this.#note(operation)
-    const isKept = await this.#spool.add(operation).catch((error: unknown) => {
-      throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
-    })
+    const isKept = await this.#spool
+      .add(operation)
+      .catch((error: unknown) => {
+        throw new LedgerUnavailableError(`${failure.message}; and the spool could not keep the usage`, error)
+      })
+      .finally(() => {
+        this.#keeping--
+      })
     if (!isKept) throw failure
     this.#sendLater()
   }
 
   /**
-   * Retries, and returns whether a partial settlement of this hold still waits. Later settlements must then wait too: a final one
-   * would end the hold, and the ledger would refuse the part.
+   * Retries, and returns whether a partial settlement of the same work still waits. Later settlements must then wait too: a final
+   * one would end the work, and the ledger would refuse the part.
    */
-  async isWaiting(accountId: string, holdId: string): Promise<boolean> {
+  async isWaiting(accountId: string, settlement: Settlement): Promise<boolean> {
     await this.#read()
-    const key = holdKey(accountId, holdId)
-    if (this.#holds.has(key)) await this.send().catch(() => undefined)
-    return this.#holds.has(key)
+    const mayWait = () => workKeys(accountId, settlement).some((key) => this.#work.has(key))
+    if (mayWait()) await this.send().catch(() => undefined)
+    return mayWait()
   }
 
   /** Retries, if usage of this account may wait. Returns whatever becomes of it. */
@@ -132,7 +140,7 @@ export class UsageSpool {
 
   #note({ verb, accountId, input }: UsageOperation): void {
     this.#accounts.add(accountId)
-    if (verb === 'settleHold') this.#holds.add(holdKey(accountId, input.holdId))
+    if (verb === 'settleHold') for (const key of workKeys(accountId, input)) this.#work.add(key)
   }
 
   #sendLater(): void {
@@ -155,7 +163,7 @@ export class UsageSpool {
     }
     let together: SpooledOperation[] = []
     for await (const entry of this.#spool.entries(onFailure)) {
-      // The unreadable file may be a partial settlement of the same hold, which the ledger would refuse after this final one.
+      // The unreadable file may be a partial settlement of the same work, which the ledger would refuse after this final one.
       if (mayLackPart && isLast(entry)) continue
       together.push(entry)
       if (together.length < SENT_AT_ONCE) continue
@@ -166,8 +174,8 @@ export class UsageSpool {
     await this.#sendAll(together, report, failures)
     if (failures.length > 0) throw failures[0]
     report.waiting = await this.#spool.size()
-    if (report.waiting === 0 && this.#kept === kept) {
-      this.#holds.clear()
+    if (report.waiting === 0 && this.#kept === kept && this.#keeping === 0) {
+      this.#work.clear()
       this.#accounts.clear()
     }
     return report
@@ -185,9 +193,9 @@ export class UsageSpool {
       entries.map((entry) => {
         const { verb, accountId, input } = entry.operation
         if (verb !== 'settleHold') return this.#sendOne(entry)
-        const earlier = getOrInsert(parts, holdKey(accountId, input.holdId), () => [])
-        const end = input.final ? this.#sendAfter(earlier, entry) : this.#sendOne(entry)
-        earlier.push(end)
+        const earlier = workKeys(accountId, input).map((key) => getOrInsert(parts, key, () => []))
+        const end = input.final ? this.#sendAfter(earlier.flat(), entry) : this.#sendOne(entry)
+        for (const ends of earlier) ends.push(end)
         return end
       }),
     )
@@ -198,7 +206,7 @@ export class UsageSpool {
     return !ends.includes('waits')
   }
 
-  /** Sends a final settlement after its hold's parts. In another transaction, it could end the hold although a part failed. */
+  /** Sends a final settlement after its parts. In another transaction, it could end the work although a part failed. */
   async #sendAfter(parts: readonly Promise<End>[], last: SpooledOperation): Promise<End> {
     const ends = await Promise.allSettled(parts)
     // A part whose file could not be removed or moved is done with all the same.
@@ -232,8 +240,12 @@ function isLast({ operation }: SpooledOperation): boolean {
   return operation.verb === 'settleHold' && operation.input.final
 }
 
-function holdKey(accountId: string, holdId: string): string {
-  return `${accountId}\0${holdId}`
+/** What tells to which work a settlement belongs. */
+type Settlement = Pick<Operations['settleHold'], 'holdId' | 'usageId' | 'partOf'>
+
+/** A settlement's hold, and the record that ends its work: parts of one work may have different holds. */
+function workKeys(accountId: string, { holdId, usageId, partOf = usageId }: Settlement): string[] {
+  return [holdId, partOf].map((id) => `${accountId}\0${id}`)
 }
 
 /**
