@@ -156,7 +156,7 @@ async function openWatched<Event extends StreamEvent>(
       // Also if the last part cannot be charged: those before it were.
       return meter.finish(last, attempts).finally(() => watch.charged(meter.charged))
     }
-    const creditsUsed = await watch.run(() => runner.track(finish()))
+    const creditsUsed = await watch.run(() => runner.trackSettlement(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate })
     return { creditsUsed, ...endOf(ending.status, session) }
   })
