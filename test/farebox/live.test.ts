@@ -267,6 +267,14 @@ describe('speech that is transcribed while it is heard', () => {
     },
   )
 
+  it.each([undefined, null, 'mulaw'])('is not begun in the format %s, and says what one is', async (none) => {
+    const { workflow } = await open(credits(1_000))
+    const format = none as never
+    const wrong = { code: 'INVALID_OPTION', message: expect.stringMatching(/ormat is missing: give one such as \{ encoding/) }
+    await expect(workflow.listen({ audio: sound(60), format })).rejects.toMatchObject(wrong)
+    await expect(workflow.converse({ ...conversation, inputFormat: format, input: turns(1) })).rejects.toMatchObject(wrong)
+  })
+
   it('costs its caller what was heard when that one leaves', async () => {
     const { workflow, usage } = await open(credits(1_000))
     const read = { seconds: 0 }
