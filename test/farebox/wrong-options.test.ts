@@ -133,6 +133,10 @@ describe('createFarebox', () => {
     expect(said(store)).toContain(message)
   })
 
+  it.each([undefined, 'credits.db', sqlite])('refuses a ledger on %s, and says what keeps one', (driver) => {
+    expect(said(() => Reflect.construct(Ledger, [driver]))).toContain('must be what sqlite({ filename })')
+  })
+
   it('names every field of a configuration that is wrong, as it is called in code', () => {
     const configuration = presets.costOptimized({
       maxCreditsPerRequest: 50 as never,
