@@ -200,6 +200,11 @@ test('a store that is not named is not taken for the folder that one is in', asy
   expect([code, errors]).toEqual([1, ['farebox: --store is empty: give a postgres:// URL or the path of a SQLite file']])
 })
 
+test('a store whose name is blank is refused, since its tables would end with the command that makes them', async () => {
+  const { code, errors } = await farebox('migrate', '--store', ' ')
+  expect([code, errors]).toEqual([1, ['farebox: --store is empty: give a postgres:// URL or the path of a SQLite file']])
+})
+
 test('verify leaves exit code 2 when a balance was changed behind the ledger', async () => {
   const file = join(folder, 'tampered.db')
   const at = ['--store', file]

@@ -129,6 +129,33 @@ describe('a stream', () => {
     expect(await record()).toMatchObject({ certainty: 'exact' })
   })
 
+  it('that was read to its end is on the receipt, is explained and can be refunded, without a wait of the reader', async () => {
+    const { workflow, balance } = await open(simulated())
+    await readText(await workflow.streamChat(ask))
+    expect(await workflow.receipt()).toMatchObject({ total_credits_used: 1, services_used: [{ service_type: 'gpt' }] })
+    await readText(await workflow.streamChat(ask))
+    expect(await workflow.explain()).toHaveLength(2)
+    await readText(await workflow.streamChat(ask))
+    await workflow.refund('it was nonsense')
+    expect(await balance()).toBe(credits(10_000))
+  })
+
+  it('that its reader left is refunded with the rest', async () => {
+    const { workflow, balance } = await open(simulated())
+    await readText(await workflow.streamChat(ask), 3)
+    await workflow.refund('it was nonsense')
+    await workflow.close()
+    expect(await balance()).toBe(credits(10_000))
+  })
+
+  it('that is still to be read keeps nobody waiting for a receipt', async () => {
+    const { workflow } = await open(simulated())
+    const stream = await workflow.streamChat(ask)
+    expect((await workflow.receipt()).services_used).toEqual([])
+    await readText(stream)
+    expect((await workflow.receipt()).services_used).toHaveLength(1)
+  })
+
   it('that nobody ever reads is charged when its caller leaves', async () => {
     const { workflow, record } = await open(simulated())
     const caller = new AbortController()

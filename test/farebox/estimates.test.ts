@@ -229,3 +229,14 @@ it('an estimate says no more at least than it expects, where more usage costs le
   expect(expected).toBe(credits(4))
   expect([low <= expected, expected <= high]).toEqual([true, true])
 })
+
+it('an estimate refuses fields that it lacks, and texts that it does not count, instead of expecting them to cost nothing', async () => {
+  const box = await openBox()
+  const messages = [{ role: 'user' as const, content: 'When do you open?' }]
+  const misspelt = { ai_token: 3_000 } as object
+  expect(() => box.estimate(misspelt)).toThrow(/^ai_token is no field of estimate\(\); .* Did you mean ai_tokens\?$/)
+  await expect(box.estimateTexts(misspelt)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+  expect(() => box.estimate({ messages })).toThrow(/^messages is not counted by estimate\(\): call estimateTexts\(\)$/)
+  expect(() => box.estimate({ tts_text: 'Hello' })).toThrow(/^tts_text is not counted/)
+  expect((await box.estimateTexts({ messages, tts_text: 'Hello' })).services).toHaveLength(2)
+})

@@ -90,6 +90,15 @@ describe.each(storeNames)('speech that is transcribed while it is heard, on %s',
     expect(await workflow.decisions()).toMatchObject([{ usageId: records.at(-1)?.usageId, provider: 'deepgram' }])
   })
 
+  it('is on the receipt and can be refunded once it was read to its end, without a wait of the reader', async () => {
+    const { workflow, balance } = await open(credits(1_000), { on })
+    await texts((await workflow.listen({ audio: sound(150), format })).events)
+    expect(await workflow.receipt()).toMatchObject({ total_credits_used: 20 })
+    await texts((await workflow.listen({ audio: sound(150), format })).events)
+    await workflow.refund('the line was bad')
+    expect(await balance()).toBe(credits(1_000))
+  })
+
   it('is charged when it has ended, though nobody reads what was told of it', async () => {
     const { workflow, box, accountId } = await open(credits(1_000), { on })
     const { settled } = await workflow.listen({ audio: sound(150), format })
@@ -257,6 +266,14 @@ describe('speech that is transcribed while it is heard', () => {
       expect((await box.ledger.balance(accountId)).held).toBe(0n)
     },
   )
+
+  it.each([undefined, null, 'mulaw'])('is not begun in the format %s, and says what one is', async (none) => {
+    const { workflow } = await open(credits(1_000))
+    const format = none as never
+    const wrong = { code: 'INVALID_OPTION', message: expect.stringMatching(/ormat is missing: give one such as \{ encoding/) }
+    await expect(workflow.listen({ audio: sound(60), format })).rejects.toMatchObject(wrong)
+    await expect(workflow.converse({ ...conversation, inputFormat: format, input: turns(1) })).rejects.toMatchObject(wrong)
+  })
 
   it('costs its caller what was heard when that one leaves', async () => {
     const { workflow, usage } = await open(credits(1_000))

@@ -121,6 +121,22 @@ describe('createFarebox', () => {
     expect(said(() => Reflect.apply(postgres, undefined, []))).toContain('postgres() takes either connectionString or pool')
   })
 
+  it.each([
+    ['no file name, as of a variable that is empty', () => sqlite({ filename: '' }), 'received ""'],
+    ['a blank file name', () => sqlite({ filename: ' \n' }), `must be the path of a file or ':memory:'`],
+    ['a file name that is null', () => Reflect.apply(sqlite, undefined, [{ filename: null }]), 'received null'],
+    ['a file and a database', () => Reflect.apply(sqlite, undefined, [{ filename: 'a', database: {} }]), 'received both'],
+    ['no server, as of a variable that is unset', () => postgres({ connectionString: undefined }), 'received neither'],
+    ['no server, as of a variable that is empty', () => postgres({ connectionString: '' }), 'connectionString }) is blank'],
+    ['a server that is null', () => Reflect.apply(postgres, undefined, [{ connectionString: null }]), 'or not a text'],
+  ])('refuses a store with %s, which would keep credits where nobody looks for them', (_, store, message) => {
+    expect(said(store)).toContain(message)
+  })
+
+  it.each([undefined, 'credits.db', sqlite])('refuses a ledger on %s, and says what keeps one', (driver) => {
+    expect(said(() => Reflect.construct(Ledger, [driver]))).toContain('must be what sqlite({ filename })')
+  })
+
   it('names every field of a configuration that is wrong, as it is called in code', () => {
     const configuration = presets.costOptimized({
       maxCreditsPerRequest: 50 as never,

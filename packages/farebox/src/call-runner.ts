@@ -130,6 +130,8 @@ export class CallRunner {
   readonly #owner: RunnerOwner
   /** Work under way. Closing waits for it, so that its charges are on the receipt. */
   readonly #running = new Set<Promise<unknown>>()
+  /** Settlements of streams that have ended, which whoever has read one to its end takes for charged. */
+  readonly #settling = new Set<Promise<unknown>>()
 
   constructor(parts: RunnerParts, owner: RunnerOwner) {
     this.#parts = parts
@@ -147,6 +149,19 @@ export class CallRunner {
     this.#running.add(work)
     this.#parts.background(work.then(settled, settled))
     return work
+  }
+
+  /** Tracks the settlement of a stream that has ended. */
+  trackSettlement<Result>(work: Promise<Result>): Promise<Result> {
+    const settled = () => void this.#settling.delete(work)
+    this.#settling.add(work)
+    work.then(settled, settled)
+    return this.track(work)
+  }
+
+  /** Waits until the streams that have ended are settled. Unlike {@link idle}, it waits for no stream that is still to be read. */
+  async settlements(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.allSettled(this.#settling)
   }
 
   /** Makes a call that returns a whole answer. */
@@ -191,7 +206,9 @@ export class CallRunner {
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
       // Tracked only from here on: code that closes the workflow before it reads the stream would wait for itself.
-      const { charged, balance } = await watch.run(() => this.track(this.#settleStream(held, call, ending, { attempts, watch })))
+      const { charged, balance } = await watch.run(() =>
+        this.trackSettlement(this.#settleStream(held, call, ending, { attempts, watch })),
+      )
       watch.end(endOf(ending))
       return { creditsUsed: charged, balance, isComplete: ending.status === 'finished' }
     })

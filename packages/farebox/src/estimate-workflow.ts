@@ -7,6 +7,7 @@ import {
   type Unit,
   type UsageQuantity,
 } from '@farebox/core'
+import { checkFieldNames, type FieldNames, InvalidInputError } from '@farebox/ledger'
 import { chargeOf, type PriceBook, type Rating, rate, rateMost, totalQuantity, type UsageRange } from '@farebox/pricing'
 import { namedProviders, type ServiceConfiguration } from '@farebox/router'
 import { longer } from './call-routes.ts'
@@ -29,6 +30,29 @@ export interface EstimateInput {
   tts_text?: string
   /** The fields that differ from the Farebox's own configuration. */
   service_configuration?: unknown
+}
+
+const fields: FieldNames<EstimateInput> = {
+  ai_tokens: true,
+  voice_minutes: true,
+  tts_characters: true,
+  phone_minutes: true,
+  messages: true,
+  max_output_tokens: true,
+  tts_text: true,
+  service_configuration: true,
+}
+
+/**
+ * Rejects fields that an estimate does not have, and texts where nobody counts them. Both would otherwise be estimated to cost nothing.
+ *
+ * @throws {InvalidInputError} a field is unknown, or a text is given to `estimate()`
+ */
+export function checkEstimate(verb: 'estimate' | 'estimateTexts', input: EstimateInput): void {
+  checkFieldNames<EstimateInput>(input, fields, `${verb}()`)
+  if (verb === 'estimateTexts') return
+  const text = (['messages', 'tts_text'] as const).find((field) => input[field] !== undefined)
+  if (text) throw new InvalidInputError(text, 'is not counted by estimate(): call estimateTexts()')
 }
 
 /** The estimated cost of planned work, in wire form and whole credits. */

@@ -43,7 +43,13 @@ import type { ProviderNames } from './check-named-providers.ts'
 import { checkOptions, checkWorkflow } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
 import { UnauthorizedError } from './errors.ts'
-import { type EstimateInput, type EstimateReport, estimateWorkflow, type KnownOfWork } from './estimate-workflow.ts'
+import {
+  checkEstimate,
+  type EstimateInput,
+  type EstimateReport,
+  estimateWorkflow,
+  type KnownOfWork,
+} from './estimate-workflow.ts'
 import { type ForgetAnswersOptions, forgetAnswers } from './forget-answers.ts'
 import type { FailedAttempts } from './hold-route.ts'
 import { createRoutes, type RoutesOptions } from './http/routes.ts'
@@ -309,16 +315,25 @@ export class Farebox {
     return resolveBusinessAdapter(name, this.businessAdapters)
   }
 
-  /** Estimates what planned work will cost, by service and in total, without calling a provider. */
+  /**
+   * Estimates what planned work will cost, by service and in total, without calling a provider. For texts, use
+   * {@link estimateTexts}.
+   *
+   * @throws {InvalidInputError} a field is unknown, or `messages` or `tts_text` is given
+   */
   estimate(input: EstimateInput): EstimateReport {
+    checkEstimate('estimate', input)
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), this.#known())
   }
 
   /**
    * Like {@link estimate}, but counts texts first: `messages` in tokens of each model that may answer, `tts_text` in characters.
+   *
+   * @throws {InvalidInputError} a field is unknown
    */
   async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
+    checkEstimate('estimateTexts', input)
     const { configuration } = applyConditions(parseServiceConfiguration(input.service_configuration ?? {}, this.configuration))
     const { messages, max_output_tokens: outputTokensMax, tts_text: text } = input
     const known: KnownOfWork = { ...this.#known(), ...(text && { speech: characterUsage(text) }) }

@@ -474,8 +474,8 @@ export class Workflow {
   }
 
   /**
-   * The receipt of what it has cost so far, in wire form. It includes what providers charge: `withoutCosts` removes that for
-   * customers.
+   * The receipt of what it has cost so far, streams that have ended included, in wire form. It includes what providers charge:
+   * `withoutCosts` removes that for customers.
    */
   async receipt(): Promise<Receipt> {
     return (await this.account()).receipt
@@ -525,8 +525,9 @@ export class Workflow {
     return undefined
   }
 
-  /** Refunds everything that was charged to the workflow, because its work came to nothing. */
+  /** Refunds everything that was charged to the workflow, streams that have ended included, because its work came to nothing. */
   async refund(reason: string): Promise<void> {
+    await this.#madeRunner?.settlements()
     // If the database is back, spooled charges go in first: later, nobody would refund them.
     await this.#parts.ledger.sendSpooled().catch(() => undefined)
     for (const { usageId, charged, corrects } of await this.#records()) {
@@ -538,11 +539,13 @@ export class Workflow {
 
   async #records(): Promise<UsageRow[]> {
     await this.open()
+    await this.#madeRunner?.settlements()
     return this.#parts.ledger.usageOf(this.accountId, this.id)
   }
 
   async #summary(): Promise<WorkflowSummary> {
     await this.open()
+    await this.#madeRunner?.settlements()
     return this.#parts.ledger.workflow(this.accountId, this.id)
   }
 

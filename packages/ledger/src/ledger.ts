@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Credits, checkOptionNames, credits } from '@farebox/core'
+import { type Credits, checkOptionNames, credits, InvalidOptionError } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
   checkAmount,
@@ -159,6 +159,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
+    if (typeof driver !== 'object' || driver === null) {
+      const problem = `must be what sqlite({ filename }) or postgres({ connectionString }) returns, received ${typeof driver}`
+      throw new InvalidOptionError(`the driver of a Ledger ${problem}`)
+    }
     checkOptionNames(options, known, 'Ledger')
     this.health = new ProviderHealth(driver)
     this.history = new LedgerHistory(driver)

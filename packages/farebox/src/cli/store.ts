@@ -38,7 +38,7 @@ export async function openStore(
  * @throws {InvalidOptionError} it is empty, or a URL of another kind. The message repeats no secrets of the URL
  */
 export function isPostgres(where: string, option: string): boolean {
-  if (where === '') throw new InvalidOptionError(`${option} is empty: give a postgres:// URL or the path of a SQLite file`)
+  if (where.trim() === '') throw new InvalidOptionError(`${option} is empty: give a postgres:// URL or the path of a SQLite file`)
   if (/^postgres(ql)?:\/\//i.test(where)) return true
   // Includes the schemes of other libraries, such as postgresql+psycopg:// and jdbc:postgresql://.
   const [, scheme] = /^([a-z][a-z0-9+.:-]*):\/\//i.exec(where) ?? []

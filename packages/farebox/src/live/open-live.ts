@@ -70,9 +70,13 @@ export interface LiveSession<Event> {
 /**
  * Checks that a format has a valid sample rate. The duration, and so the charge, depends on it.
  *
- * @throws {InvalidOptionError} the sample rate is not a number above 0
+ * @throws {InvalidOptionError} there is no format, or its sample rate is not a number above 0
  */
-export function checkSound(name: string, { sampleRate }: SoundFormat): void {
+export function checkSound(name: string, format: SoundFormat | undefined): void {
+  if (typeof format !== 'object' || format === null) {
+    throw new InvalidOptionError(`${name} is missing: give one such as { encoding: 'mulaw', sampleRate: 8_000 }`)
+  }
+  const { sampleRate } = format
   if (Number.isFinite(sampleRate) && sampleRate > 0) return
   throw new InvalidOptionError(`${name}.sampleRate must be samples per second above 0, received ${sampleRate}`)
 }
@@ -159,7 +163,7 @@ async function openWatched<Event extends StreamEvent>(
       // Also if the last part cannot be charged: those before it were.
       return meter.finish(last, attempts).finally(() => watch.charged(meter.charged))
     }
-    const creditsUsed = await watch.run(() => runner.track(finish()))
+    const creditsUsed = await watch.run(() => runner.trackSettlement(finish()))
     watch.end({ outcome: ending.status === 'finished' ? 'succeeded' : ending.status, candidate })
     return { creditsUsed, ...endOf(ending.status, session) }
   })

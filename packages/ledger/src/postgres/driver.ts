@@ -122,14 +122,15 @@ const NOW = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 
  * Keeps a ledger in a Postgres database, through `pg`. It connects at the ledger's first call, not here. It needs no session
  * state, so it works behind a pooler in transaction mode.
  *
- * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `schema` is not a plain name or
- *   appears in `connectionString`, or a number is not a whole one above zero
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `connectionString` is blank, `schema` is
+ *   not a plain name or appears in `connectionString`, or a number is not a whole one above zero
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
   checkOptionNames(options ?? {}, known, 'postgres()')
   if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
+    const received = options?.pool === undefined ? 'neither' : 'both'
     throw new InvalidOptionError(
-      "postgres() takes either connectionString or pool: postgres({ connectionString: 'postgres://user@host/database' })",
+      `postgres() takes either connectionString or pool, received ${received}: postgres({ connectionString: 'postgres://user@host/database' })`,
     )
   }
   checkConnectionString(options.connectionString)
@@ -142,8 +143,16 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
 
 const PLAIN_NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
-/** Rejects `?schema=`, which Prisma writes. `pg` ignores what it does not know, so the tables would land in another schema. */
+/**
+ * Rejects a blank one, for which `pg` takes the database that its environment names, and `?schema=`, which Prisma writes. `pg` ignores
+ * what it does not know, so the tables would land in another schema.
+ */
 function checkConnectionString(connectionString: string | undefined): void {
+  if (connectionString !== undefined && (typeof connectionString !== 'string' || connectionString.trim() === '')) {
+    throw new InvalidOptionError(
+      "postgres({ connectionString }) is blank or not a text: give one such as 'postgres://user@host/database'",
+    )
+  }
   const [, query = ''] = /\?([^#]*)/.exec(connectionString ?? '') ?? []
   const named = new URLSearchParams(query).get('schema')
   if (named === null) return

@@ -81,14 +81,23 @@ const NEWEST_SHARE = 0.2
 /**
  * Keeps a ledger in one SQLite file, through better-sqlite3. The file is opened at the ledger's first call, not here.
  *
- * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `prefix` is not the start of a plain name,
- *   another option has an invalid value, or `writer: 'thread'` is used in a bundled program
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `filename` is blank, `prefix` is not the start
+ *   of a plain name, another option has an invalid value, or `writer: 'thread'` is used in a bundled program
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   checkOptionNames(options ?? {}, known, 'sqlite()')
   const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
   if ((filename === undefined) === (database === undefined)) {
-    throw new InvalidOptionError("sqlite() takes either filename or database: sqlite({ filename: 'credits.db' })")
+    const received = filename === undefined ? 'neither' : 'both'
+    throw new InvalidOptionError(
+      `sqlite() takes either filename or database, received ${received}: sqlite({ filename: 'credits.db' })`,
+    )
+  }
+  // SQLite would keep a database without a name in a temporary file, and delete that when it is closed.
+  if (filename !== undefined && (typeof filename !== 'string' || filename.trim() === '')) {
+    throw new InvalidOptionError(
+      `sqlite({ filename }) must be the path of a file or ':memory:', received ${JSON.stringify(filename)}`,
+    )
   }
   if (synchronous !== 'full' && synchronous !== 'normal') {
     throw new InvalidOptionError(`sqlite({ synchronous }) must be 'full' or 'normal', received ${JSON.stringify(synchronous)}`)

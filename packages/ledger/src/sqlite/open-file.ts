@@ -15,5 +15,5 @@ export async function openFile(filename: string): Promise<SqliteDatabase> {
 }
 
 export function isInMemory(filename: string): boolean {
-  return filename === '' || filename.startsWith(':memory:')
+  return filename.startsWith(':memory:')
 }
