@@ -74,7 +74,7 @@ describe('a ledger that writes on a thread', () => {
     await ledger.grant({ accountId: 'ada', amount: credits(10) })
     const work = { accountId: 'ada', service: 'gpt', provider: 'gpt-4o-mini' }
     const usage = { quantity: microUnits(1n), unit: 'tokens', rated: credits(1) } as const
-    const odd = { ...usage, ask: () => 1, details: { at: new Date(0), retry: () => 1, url: new URL('http://localhost/') } }
+    const odd = { ...usage, details: { at: new Date(0), ask: () => 1, retry: () => 1, url: new URL('http://localhost/') } }
     const charge = (usageId: string, what: UsageInput) => ledger.charge({ ...work, usageId, usage: what })
     const outcomes = await Promise.all([charge('plain', usage), charge('odd', odd)])
     expect(outcomes).toMatchObject([{ status: 'charged' }, { status: 'charged' }])
