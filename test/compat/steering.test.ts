@@ -101,6 +101,17 @@ it('a recording is the file that was sent, and none at a URL', async () => {
   expect([server.requests.length, await spent()]).toEqual([0, 0n])
 })
 
+it('a recording comes without others, which would not be paid by their length', async () => {
+  const server = await openLoopback()
+  const { openai, spent } = await openCompat({ provider: openaiOver(server) })
+  for (const known_speaker_references of ['data:audio/wav;base64,AA==', Array(4).fill('data:audio/wav;base64,AA==')]) {
+    const asked = { ...recording(), known_speaker_names: ['ada'], known_speaker_references }
+    const refusal = { status: 422, param: 'known_speaker_references' }
+    await expect(openai().audio.transcriptions.create(asked as never)).rejects.toMatchObject(refusal)
+  }
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+})
+
 it('an answer is text, also where another server makes images in Responses', async () => {
   const server = await openLoopback()
   const { openai, spent } = await openCompat({ provider: openaiOver(server, 'responses') })
