@@ -151,7 +151,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows/:id/close',
     operationId: 'closeWorkflow',
     tag: 'workflows',
-    summary: 'Close a workflow and get its receipt',
+    summary: 'Close a workflow and get its receipt. Calls still under way in it are charged when they end',
     body: emptyBody,
     answer: receipt,
     async handle(call) {
@@ -159,6 +159,8 @@ export const workflowRoutes: readonly Route[] = [
       const { replayed } = await box.ledger.closeWorkflow({
         accountId: key.accountId,
         workflowId: parameters.id ?? '',
+        // Or a caller could give back what is held for their own calls, and spend it on others meanwhile.
+        keepsHolds: true,
         idempotencyKey: customerKey(idempotencyKey),
       })
       return changed(200, withoutCosts(await workflowOf(call).receipt()), { idempotencyKey, replayed })
