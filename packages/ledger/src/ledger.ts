@@ -433,8 +433,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Closes a workflow and releases the holds still open under it, unless it keeps them. Closing it again returns the first outcome. Usage of its account
-   * that waits in the spool goes in before, unless the host's transaction closes it.
+   * Closes a workflow and releases the holds still open under it, unless it keeps them. Closing it again returns the first outcome.
+   * Usage of its account that waits in the spool goes in before, unless the host's transaction closes it.
    */
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
     checkFields('closeWorkflow', input, call)

@@ -62,8 +62,8 @@ export const refusedOfOthers = {
 }
 
 /**
- * Fields of chats with which one answer costs more than what is held for it: more answers, a limit that replaces ours, a longer prompt,
- * or what is no token. Each API refuses those of the other too, because other servers take them in both.
+ * Fields of chats with which one answer costs more than what is held for it: more answers, a limit that replaces ours, a longer
+ * prompt, or what is no token. Each API refuses those of the other too, because other servers take them in both.
  *
  * @source OpenAI's OpenAPI document: `n`, `prediction`, `web_search_options` of chats
  * @source vLLM's `ChatCompletionRequest`: `best_of`, `chat_template`, `mm_processor_kwargs` (the size of images)
