@@ -54,12 +54,60 @@ it('a request that says it wants none of it is served', async () => {
   expect((await api.post('/v1/chat/completions', { ...chat, ...none })).status).toBe(200)
 })
 
+/** What makes an answer of another server cost more than what is held for it, in either of OpenAI's two chat APIs. */
+const dear: Readonly<Record<string, unknown>> = {
+  n: 5,
+  best_of: 5,
+  n_predict: 100_000,
+  audio: { voice: 'alloy', format: 'mp3' },
+  prediction: { type: 'content', content: 'a long text' },
+  web_search_options: {},
+  chat_template: '{% for i in range(9999) %}word {% endfor %}',
+  mm_processor_kwargs: { max_pixels: 100_000_000 },
+  previous_response_id: 'resp_1',
+  conversation: 'conv_1',
+  prompt: { id: 'pmpt_1' },
+}
+/** The limit on an answer as the other of the two calls it. */
+const otherLimits = { chat: ['max_output_tokens'], responses: ['max_tokens', 'max_completion_tokens'] }
+
+it.each(['chat', 'responses'] as const)('nothing is sent that costs more than what is held for it, over %s', async (over) => {
+  const server = await openLoopback()
+  const { api, spent } = await openCompat({ provider: openaiOver(server, over) })
+  const own: [string, unknown][] = [
+    ...Object.entries(dear),
+    ...otherLimits[over].map((name): [string, unknown] => [name, 100_000]),
+  ]
+  const [path, body] = over === 'chat' ? ['/v1/chat/completions', chat] : ['/v1/responses', response]
+  for (const [name, value] of own) {
+    for (const stream of [false, true]) {
+      const answer = await api.post(path, { ...body, stream, [name]: value })
+      expect([name, answer.status, answer.body.error?.param]).toEqual([name, 422, name])
+    }
+  }
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+  const none = Object.fromEntries(own.map(([name]) => [name, null]))
+  expect((await api.post(path, { ...body, ...none, n: 1, best_of: 1 })).status).toBe(200)
+  expect(server.requests[0]?.body).not.toHaveProperty('best_of')
+})
+
 it('a recording is the file that was sent, and none at a URL', async () => {
   const server = await openLoopback()
   const { openai, spent } = await openCompat({ provider: openaiOver(server) })
   for (const url of ['https://example.com/ten-hours.wav', ['https://example.com/ten-hours.wav']]) {
     const asked = { ...recording(), url }
     await expect(openai().audio.transcriptions.create(asked)).rejects.toMatchObject({ status: 422, param: 'url' })
+  }
+  expect([server.requests.length, await spent()]).toEqual([0, 0n])
+})
+
+it('a recording comes without others, which would not be paid by their length', async () => {
+  const server = await openLoopback()
+  const { openai, spent } = await openCompat({ provider: openaiOver(server) })
+  for (const known_speaker_references of ['data:audio/wav;base64,AA==', Array(4).fill('data:audio/wav;base64,AA==')]) {
+    const asked = { ...recording(), known_speaker_names: ['ada'], known_speaker_references }
+    const refusal = { status: 422, param: 'known_speaker_references' }
+    await expect(openai().audio.transcriptions.create(asked as never)).rejects.toMatchObject(refusal)
   }
   expect([server.requests.length, await spent()]).toEqual([0, 0n])
 })

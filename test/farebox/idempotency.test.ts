@@ -413,7 +413,35 @@ describe('a request sent again under its idempotency key', () => {
     expect(new Set(ids).size).toBe(2)
   })
 
-  it.each(['', 'x'.repeat(181)])('must name itself well, not by %j', async (key) => {
+  it('blocks no change that the operator makes, whatever a customer calls it', async () => {
+    const box = await openBox()
+    const { accountId, key } = await openAccount(box)
+    const api = await serveApi(box, key)
+    const under = (key: string, path: string, body: object) => api.post(path, body, { 'idempotency-key': key })
+    const other = await box.ledger.grant({ accountId, amount: credits(5) })
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'work' })).body
+    const record = { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 1, unit_type: 'tokens' }
+    // A customer sees the ids of grants and workflows.
+    const { grantId } = await box.ledger.grant({ accountId, amount: credits(5) })
+    expect(JSON.stringify((await api.get('/api/v1/credits')).body)).toContain(grantId)
+    const taken = [`chargeback:${grantId}`, `revokeGrant:${other.grantId}`, `closeWorkflow:${workflow_id}`, 'evt_1']
+    for (const name of taken) expect((await under(name, '/api/v1/workflows', { workflow_name: 'work' })).status).toBe(201)
+    for (const name of ['usage:u', 'grant:g']) expect((await under(name, '/api/v1/agent/create', {})).status).toBe(201)
+    for (const name of ['usage:v', 'x'.repeat(180)])
+      expect((await under(name, `/api/v1/workflows/${workflow_id}/usage`, record)).status).toBe(200)
+
+    const work = { accountId, service: 'gpt', provider: 'gpt-4o' }
+    const usage = { quantity: quantity(1), unit: 'tokens' as const, rated: credits(1) }
+    for (const usageId of ['u', 'v'])
+      expect(await box.ledger.charge({ ...work, usageId, usage })).toMatchObject({ status: 'charged' })
+    await box.ledger.grant({ accountId, grantId: 'g', amount: credits(5) })
+    await box.ledger.grant({ accountId, idempotencyKey: 'evt_1', amount: credits(5) })
+    await box.ledger.closeWorkflow({ accountId, workflowId: String(workflow_id) })
+    expect(await box.ledger.revokeGrant({ accountId, grantId: other.grantId })).toMatchObject({ status: 'revoked' })
+    expect(await box.ledger.chargeback({ accountId, grantId })).toMatchObject({ replayed: false })
+  })
+
+  it.each(['', 'x'.repeat(181), 'a\tb', 'a\x85b'])('must name itself well, not by %j', async (key) => {
     const box = await openBox()
     const api = await serveApi(box, (await openAccount(box)).key)
     const answer = await api.post('/api/v1/workflows', { workflow_name: 'work' }, { 'idempotency-key': key })

@@ -131,3 +131,49 @@ it('the words of a request are nowhere in the ledger', async () => {
   const run = await box.ledger.document(account.accountId, 'run', 'k#1')
   expect(JSON.stringify(run)).not.toContain('xyzzy')
 })
+
+it('a caller who closes the workflow of their own calls spends no more than they have', async () => {
+  const box = await openBox({ providers: [simulated({ betweenPartsMs: 5 })] })
+  const account = await openAccount(box, { balance: credits(25) })
+  const api = await serveApi(box, account.key)
+  const ask = { model: 'gpt-4', stream: true, max_tokens: 500, messages: [{ role: 'user', content: 'A story. '.repeat(20) }] }
+  const headers = { authorization: `Bearer ${account.key}`, 'content-type': 'application/json' }
+  const stream = () => fetch(`${api.url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(ask) })
+  const first = await stream()
+  const { held } = await box.ledger.balance(account.accountId)
+  expect(held).toBeGreaterThan(credits(13))
+  const closed = await api.post(`/api/v1/workflows/${first.headers.get('x-farebox-workflow-id')}/close`)
+  expect(closed).toMatchObject({ status: 200, body: { total_credits_used: 0 } })
+  expect((await box.ledger.balance(account.accountId)).held).toBe(held)
+  expect((await stream()).status).toBe(402)
+  expect(await first.text()).toContain('[DONE]')
+  await expect.poll(async () => (await box.ledger.balance(account.accountId)).held).toBe(0n)
+  expect((await box.ledger.balance(account.accountId)).balance).toBeLessThan(credits(25))
+})
+
+it('a caller who closes the workflow of their agent pays for what it has done', async () => {
+  const heard = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  const ear = simulated({ services: ['voice_stt'], name: 'ear' })
+  const slow: typeof ear = {
+    ...ear,
+    async transcribe(request, context) {
+      const answer = await ear.transcribe?.(request, context)
+      heard.resolve()
+      await closed.promise
+      if (!answer) throw new Error('no ear')
+      return answer
+    },
+  }
+  const box = await openBox({ providers: [slow, simulated({ except: ear.offers })] })
+  const account = await openAccount(box)
+  const api = await serveApi(box, account.key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const talking = api.post(`/api/v1/agent/${agent_id}/voice`, flac(60, 100_000), { 'content-type': 'audio/flac' })
+  await heard.promise
+  const [{ workflowId = '' } = {}] = (await box.ledger.workflows({ accountId: account.accountId })).workflows
+  await api.post(`/api/v1/workflows/${workflowId}/close`)
+  closed.resolve()
+  expect(await talking).toMatchObject({ status: 409, body: { code: 'WORKFLOW_CLOSED' } })
+  expect((await api.get(`/api/v1/workflows/${workflowId}`)).body).toMatchObject({ total_credits_used: 1 })
+})

@@ -299,7 +299,10 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       parentId: ids.length > 0 ? draw.choices.maybe(40, () => draw.known(ids)) : undefined,
     }
   },
-  closeWorkflow: (draw) => ({ workflowId: draw.known(draw.account.workflows.map(({ workflowId }) => workflowId)) }),
+  closeWorkflow: (draw) => ({
+    workflowId: draw.known(draw.account.workflows.map(({ workflowId }) => workflowId)),
+    keepsHolds: draw.choices.happens(30),
+  }),
   setBudget(draw) {
     const { choices } = draw
     return {

@@ -101,14 +101,14 @@ export class ReferenceAccount extends ReferenceCorrections {
     return { status: 'opened', workflowId, reserved: reserve.amount, reserveHoldId: holdId, replayed: false }
   }
 
-  protected override closeWorkflow({ workflowId }: Operations['closeWorkflow']): Outcome {
+  protected override closeWorkflow({ workflowId, keepsHolds }: Operations['closeWorkflow']): Outcome {
     const workflow = this.workflows.find((each) => each.workflowId === workflowId)
     if (!workflow) return missing('WORKFLOW_NOT_FOUND', workflowId)
     if (!workflow.isClosed) {
       const open = this.holds.filter((hold) => hold.workflowId === workflowId && hold.state === 'open').sort(byAge)
       // Its reserve last, for the others give back to it.
       const isReserve = ({ holdId }: { holdId: string }) => holdId === reserveIdOf(workflowId)
-      for (const hold of open.filter((each) => !isReserve(each))) this.endHold(hold, 'released')
+      for (const hold of open.filter((each) => !keepsHolds && !isReserve(each))) this.endHold(hold, 'released')
       for (const hold of open.filter(isReserve)) this.endHold(hold, 'released')
       workflow.isClosed = true
       workflow.closedAt = this.now

@@ -124,7 +124,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
   chargeback: { ...mutation, grantId: true, reason: true },
   freezeAccount: { ...mutation, isFrozen: true, reason: true },
   openWorkflow: { ...mutation, ...newWorkflowFields, workflowId: true, reserve: true, reserveTtlMs: true, parentId: true },
-  closeWorkflow: { ...mutation, workflowId: true },
+  closeWorkflow: { ...mutation, workflowId: true, keepsHolds: true },
   createApiKey: {
     ...mutation,
     apiKeyId: true,

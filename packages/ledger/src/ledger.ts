@@ -437,15 +437,16 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Closes a workflow and releases the holds still open under it. Closing it again returns the first outcome. Usage of its account
-   * that waits in the spool goes in before, unless the host's transaction closes it.
+   * Closes a workflow and releases the holds still open under it, unless it keeps them. Closing it again returns the first outcome.
+   * Usage of its account that waits in the spool goes in before, unless the host's transaction closes it.
    */
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
     checkFields('closeWorkflow', input, call)
     const workflowId = checkText('workflowId', input.workflowId)
     // Later, a charge would no longer belong to the workflow, and a settlement would be missing on its receipt.
     if (this.#spool && !call?.transaction) await this.#spool.sendOf(input.accountId)
-    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, { workflowId, announce: this.#announces }, call)
+    const fields = { workflowId, keepsHolds: checkFlag('keepsHolds', input.keepsHolds ?? false), announce: this.#announces }
+    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, fields, call)
   }
 
   /**

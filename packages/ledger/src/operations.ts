@@ -237,6 +237,13 @@ export interface OpenWorkflowInput extends Mutation {
 /** What {@link Ledger.closeWorkflow} takes. */
 export interface CloseWorkflowInput extends Mutation {
   workflowId: string
+  /**
+   * Keeps the holds of work under way, which then settles them as if the workflow were open. Only its reserve is released. For
+   * callers who do not run that work: without its holds, it may cost more than is left.
+   *
+   * @defaultValue false
+   */
+  keepsHolds?: boolean
 }
 
 /** What {@link Ledger.createApiKey} takes. */

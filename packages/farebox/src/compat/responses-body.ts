@@ -8,9 +8,11 @@ import {
   imageUrl,
   modalities,
   modelName,
+  NOTHING_STORED,
   present,
   promptCacheBreakpoint,
   refused,
+  refusedBeyondHold,
   refusedOfOthers,
   said,
   speed,
@@ -91,8 +93,6 @@ const tool = z.discriminatedUnion(
   { error: 'must be function: other tools are not supported' },
 )
 
-const NOTHING_STORED = 'is not supported, since nothing is stored: send the whole conversation as input'
-
 /** The body of a request for a response. Fields not named here are passed on unchanged to OpenAI's Responses API. */
 export const responsesBody = z.looseObject({
   model: modelName,
@@ -120,6 +120,10 @@ export const responsesBody = z.looseObject({
   max_tool_calls: refused('is not supported: the only tools are your own'),
   service_tier: z.enum(['auto', 'default'], 'must be auto or default: the other tiers have other prices').nullish(),
   speed,
+  // Fields of chats.
+  max_tokens: refused('is not supported in responses: use max_output_tokens'),
+  max_completion_tokens: refused('is not supported in responses: use max_output_tokens'),
+  ...refusedBeyondHold,
   ...refusedOfOthers,
 })
 

@@ -12,6 +12,8 @@ const withoutTimes = z.literal('segment', 'is not supported: transcripts come wi
 /** Refused however a form spells them. */
 const refusedFields = {
   url: refused('is not supported: send the recording as file, by whose length it is paid'),
+  // Recordings beside the one that is paid by its length.
+  known_speaker_references: refused('is not supported: transcripts come without speakers'),
   ...refusedOfOthers,
 }
 

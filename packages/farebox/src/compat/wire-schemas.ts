@@ -61,6 +61,28 @@ export const refusedOfOthers = {
   enable_search: z.literal(false, SEARCH).nullish(),
 }
 
+/**
+ * Fields of chats with which one answer costs more than what is held for it: more answers, a limit that replaces ours, a longer
+ * prompt, or what is no token. Each API refuses those of the other too, because other servers take them in both.
+ *
+ * @source OpenAI's OpenAPI document: `n`, `prediction`, `web_search_options` of chats
+ * @source vLLM's `ChatCompletionRequest`: `best_of`, `chat_template`, `mm_processor_kwargs` (the size of images)
+ * @source llama.cpp's `oaicompat_chat_params_parse`: `n_predict` replaces the limit on the answer
+ */
+export const refusedBeyondHold = {
+  n: z.literal(1, 'must be 1: ask again for another answer').nullish(),
+  best_of: z.literal(1, 'must be 1: ask again for another answer').nullish(),
+  n_predict: refused('is not supported: limit the answer by the name that this API has for it'),
+  audio: refused('is not supported: use /v1/audio/speech'),
+  prediction: refused('is not supported'),
+  web_search_options: refused('is not supported'),
+  chat_template: refused('is not supported: the prompt would be another than the one that is paid for'),
+  mm_processor_kwargs: refused('is not supported: images would take other tokens than those that are paid for'),
+}
+
+/** The reason for refusing fields that refer to earlier requests. */
+export const NOTHING_STORED = 'is not supported, since nothing is stored: send the whole conversation'
+
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */
 export function givenOptions(body: Record<string, unknown>, { shape }: { shape: object }): Record<string, unknown> {
   const others = Object.entries(body).filter(

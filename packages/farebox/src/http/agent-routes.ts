@@ -3,6 +3,7 @@ import type { ChatMessage } from '@farebox/core'
 import { formatServiceConfiguration } from '@farebox/router'
 import { InvalidAudioError } from '../errors.ts'
 import { agent, callAnswer, chatAnswer, voiceAnswer } from './answers.ts'
+import { customerKey } from './customer-key.ts'
 import { parseFields } from './parse-fields.ts'
 import { readUpload } from './read-upload.ts'
 import { accountRoute, changed, type Route, SPENDING } from './route.ts'
@@ -28,7 +29,7 @@ export const agentRoutes: readonly Route[] = [
         accountId: key.accountId,
         businessAdapter: body.business_logic_adapter,
         serviceConfiguration: body.custom_settings?.service_configuration,
-        idempotencyKey,
+        idempotencyKey: customerKey(idempotencyKey),
       })
       const answer = {
         agent_id: made.agentId,

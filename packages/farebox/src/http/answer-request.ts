@@ -125,6 +125,9 @@ function idempotencyKeyOf(request: Request): string | undefined {
   if (key !== undefined && (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX)) {
     throw new InvalidBodyError([{ field: 'Idempotency-Key', problem: `must have 1 to ${IDEMPOTENCY_KEY_MAX} characters` }])
   }
+  if (key !== undefined && !text.safeParse(key).success) {
+    throw new InvalidBodyError([{ field: 'Idempotency-Key', problem: 'must not hold control characters' }])
+  }
   return key
 }
 

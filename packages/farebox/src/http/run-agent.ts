@@ -76,7 +76,7 @@ export async function planAgent(
 
 /**
  * Ends a workflow whose work failed, and returns the error to throw. Refunds its charges, unless the caller caused the failure:
- * one who sent what no provider accepts, left, or ran out of credits halfway pays for the work done before.
+ * one who sent what no provider accepts, left, closed the workflow, or ran out of credits halfway pays for the work done before.
  */
 export async function giveUp(workflow: Workflow, error: unknown): Promise<unknown> {
   if (!workflow.isOpened) return error
@@ -99,6 +99,7 @@ const CALLERS_REASONS: ReadonlySet<string> = new Set([
   'BUDGET_EXCEEDED',
   'REQUEST_LIMIT',
   'SERVICE_NOT_ALLOWED',
+  'WORKFLOW_CLOSED',
 ])
 
 /** Marks a simulated answer, so that nobody takes it for a real one. */

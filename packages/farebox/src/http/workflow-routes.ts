@@ -9,6 +9,7 @@ import { balanceJson, chargedFields, withoutCosts } from '../receipt.ts'
 import type { Workflow } from '../workflow.ts'
 import { openedWorkflow, receipt, usageCharged, workflowPage } from './answers.ts'
 import { placeText, readCursor, writeCursor } from './cursor.ts'
+import { customerKey } from './customer-key.ts'
 import { InvalidBodyError } from './http-errors.ts'
 import { instantJson } from './instant-json.ts'
 import { type AccountCall, accountRoute, changed, type Route, readRoute } from './route.ts'
@@ -47,7 +48,7 @@ export const workflowRoutes: readonly Route[] = [
         apiKeyId: key.apiKeyId,
         maxCredits: body.max_credits,
         reserve: body.reserve_credits,
-        idempotencyKey,
+        idempotencyKey: customerKey(idempotencyKey),
       })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       return changed(201, { workflow_id: outcome.workflowId }, { idempotencyKey, replayed: outcome.replayed })
@@ -132,7 +133,7 @@ export const workflowRoutes: readonly Route[] = [
       const { service_type, provider, units_consumed, unit_type, to, from, call: slicedCall } = call.body
       let replayed = false
       const { creditsUsed, balance } = await workflowOf(call).record(service_type, provider, units_consumed, unit_type, {
-        idempotencyKey: call.idempotencyKey,
+        idempotencyKey: customerKey(call.idempotencyKey),
         to,
         from,
         call: slicedCall,
@@ -150,7 +151,7 @@ export const workflowRoutes: readonly Route[] = [
     path: '/api/v1/workflows/:id/close',
     operationId: 'closeWorkflow',
     tag: 'workflows',
-    summary: 'Close a workflow and get its receipt',
+    summary: 'Close a workflow and get its receipt. Calls still under way in it are charged when they end',
     body: emptyBody,
     answer: receipt,
     async handle(call) {
@@ -158,7 +159,9 @@ export const workflowRoutes: readonly Route[] = [
       const { replayed } = await box.ledger.closeWorkflow({
         accountId: key.accountId,
         workflowId: parameters.id ?? '',
-        idempotencyKey,
+        // Or a caller could give back what is held for their own calls, and spend it on others meanwhile.
+        keepsHolds: true,
+        idempotencyKey: customerKey(idempotencyKey),
       })
       return changed(200, withoutCosts(await workflowOf(call).receipt()), { idempotencyKey, replayed })
     },

@@ -196,6 +196,27 @@ export function exerciseWorkflows(suite: Suite): void {
       expect((await suite.ledger.workflow(accountId, 'w')).spent).toBe(credits(7))
     })
 
+    it('closing may keep the holds of work under way, which is charged as if its workflow were open', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call', reserve: credits(40) })
+      const [first, second] = [
+        await suite.hold(accountId, 30, { workflowId: 'w' }),
+        await suite.hold(accountId, 30, { workflowId: 'w' }),
+      ]
+      const close = (keepsHolds: boolean) => suite.ledger.closeWorkflow({ accountId, workflowId: 'w', keepsHolds })
+      const closed = await close(true)
+      expect(await close(false)).toEqual({ ...closed, replayed: true })
+      expect(await suite.money(accountId)).toEqual({ balance: 100, held: 60, available: 40 })
+      expect(await suite.ledger.extendHold({ accountId, holdId: first, amount: credits(31) })).toMatchObject({
+        status: 'refused',
+      })
+      const settled = charged(await suite.ledger.settleHold({ accountId, holdId: first, usage: usage(7) }))
+      expect(settled).toMatchObject({ charged: credits(7), late: false })
+      await suite.ledger.releaseHold({ accountId, holdId: second })
+      expect(await suite.money(accountId)).toEqual({ balance: 93, held: 0, available: 93 })
+      expect(await suite.ledger.workflow(accountId, 'w')).toMatchObject({ spent: credits(7), held: 0n })
+    })
+
     it('an abandoned hold leaves its workflow as well', async () => {
       const accountId = await suite.account(100)
       await open(accountId, 'parent', { maxCredits: credits(30) })

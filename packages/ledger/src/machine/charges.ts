@@ -130,7 +130,7 @@ function closeWith(
   postings: Posting[],
 ): NewEvent | undefined {
   if (!closesWorkflow || !workflow) return undefined
-  const ended = endWorkflow(step, workflow, announce)
+  const ended = endWorkflow(step, workflow, { announce })
   postings.push(...ended.postings)
   return ended.event
 }

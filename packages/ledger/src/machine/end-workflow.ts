@@ -1,3 +1,4 @@
+import type { Operations } from '../operations.ts'
 import type { Posting, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import type { NewEvent } from './events.ts'
@@ -11,13 +12,17 @@ export interface EndedWorkflow {
   event?: NewEvent
 }
 
-/** Ends a workflow, unless it has ended before, and releases the holds still open under it. */
-export function endWorkflow(step: Step, workflow: WorkflowRow, announce: boolean | undefined): EndedWorkflow {
+/** Ends a workflow, unless it has ended before, and releases the holds still open under it, or only its reserve. */
+export function endWorkflow(
+  step: Step,
+  workflow: WorkflowRow,
+  { announce, keepsHolds }: Pick<Operations['closeWorkflow'], 'announce' | 'keepsHolds'>,
+): EndedWorkflow {
   const { state, account, now } = step
   if (workflow.state !== 'open') return { postings: [] }
   const postings: Posting[] = []
   // The reserve comes last, since the other holds first return to it what they drew.
-  const open = state.openHolds(account.accountId, workflow.workflowId)
+  const open = state.openHolds(account.accountId, workflow.workflowId).filter((hold) => !keepsHolds || isReserve(hold))
   for (const hold of open.toSorted((a, b) => Number(isReserve(a)) - Number(isReserve(b)))) {
     postings.push(...endHold(state, account, hold, 'released', now))
   }

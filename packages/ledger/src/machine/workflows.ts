@@ -52,12 +52,12 @@ export function openWorkflow(step: Step, input: Operations['openWorkflow']): Dec
   }
 }
 
-/** Closes a workflow and releases the holds still open under it. */
+/** Closes a workflow and releases the holds still open under it, unless it keeps them. */
 export function closeWorkflow(step: Step, input: Operations['closeWorkflow']): Decision<'closeWorkflow'> {
   const { state, account, now } = step
   const workflow = state.workflow(account.accountId, input.workflowId)
   if (!workflow) return refuse({ status: 'failed', code: 'WORKFLOW_NOT_FOUND', id: input.workflowId })
-  const ended = endWorkflow(step, workflow, input.announce)
+  const ended = endWorkflow(step, workflow, input)
   const { workflowId, spent, closedAt, createdAt } = workflow
   return { done: { status: 'closed', workflowId, spent, durationMs: (closedAt ?? now) - createdAt, replayed: false }, ...ended }
 }
