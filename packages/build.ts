@@ -66,7 +66,8 @@ async function bundlePackage(folder: string): Promise<void> {
     platform: 'neutral',
     splitting: true,
     sourcemap: true,
-    clean: true,
+    // The dashboard's pages are replaced as a whole, by what builds them.
+    clean: ['!pages', '!pages/**'],
     // Everything imported by name stays an import: dependencies are installed beside us, never copied into us.
     skipNodeModulesBundle: true,
     silent: true,

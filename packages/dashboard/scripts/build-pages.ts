@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs'
-import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,14 +8,17 @@ import { build } from 'esbuild'
 
 const packageFolder = join(import.meta.dirname, '..')
 const app = join(packageFolder, 'app')
-const pages = join(packageFolder, 'dist/pages')
+const builtPages = join(packageFolder, 'dist/pages')
 
 /** Compressing a smaller file saves nothing. */
 const GZIP_BYTES_MIN = 1_000
 
-/** Builds the pages into `dist/pages`: the page itself, and its assets, with a content hash in each name. */
+/**
+ * Builds the pages into `dist/pages`: the page itself, and its assets, with a content hash in each name. They come there all at once, since
+ * tests may build and read them while another process builds.
+ */
 export async function buildPages(): Promise<void> {
-  await rm(pages, { recursive: true, force: true })
+  const pages = `${builtPages}-${process.pid}`
   const { metafile } = await build({
     entryPoints: {
       app: join(app, 'main.tsx'),
@@ -57,13 +60,15 @@ export async function buildPages(): Promise<void> {
   const font = join(packageFolder, 'node_modules/@fontsource-variable/inter/LICENSE')
   await cp(font, join(pages, 'assets/inter-license.txt'))
   await Promise.all(globSync(join(pages, 'assets/*.{js,css,svg}')).map(compress))
+  await rm(builtPages, { recursive: true, force: true })
+  await rename(pages, builtPages)
 }
 
 /** Builds the pages unless they are newer than all their sources. For tests, which may run before any build. */
 export async function buildPagesIfStale(): Promise<void> {
   const sources = globSync([join(app, '**/*'), join(packageFolder, '../client/src/*.ts'), import.meta.filename])
   const newest = Math.max(...(await Promise.all(sources.map(modified))))
-  if ((await modified(join(pages, 'index.html'))) < newest) await buildPages()
+  if ((await modified(join(builtPages, 'index.html'))) < newest) await buildPages()
 }
 
 async function compress(file: string): Promise<void> {
