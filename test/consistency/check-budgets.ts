@@ -29,9 +29,10 @@ export async function checkBudgets(box: Farebox, { accountId }: Account, { rows,
     let [least, most] = [0n, 0n]
     for (const row of rows) {
       const of = first.get(row.corrects ?? '') ?? row
-      if (!isOf(budget, of)) continue
+      const isOwn = isOf(budget, of)
+      if (!isOwn && !isReservedFor(budget, of, workflows)) continue
       for (const { from, until, amount } of counted(row, of)) {
-        const isSurely = from > budget.createdAt && from >= windowStart
+        const isSurely = isOwn && from > budget.createdAt && from >= windowStart
         // Nothing is given back for work of the millisecond in which the budget was made.
         const isPossibly = amount > 0n && until >= budget.createdAt && until >= windowStart
         if (isSurely) least += amount
@@ -125,6 +126,16 @@ function sum(parts: readonly Part[]): bigint {
 
 function isOf(budget: BudgetRow, row: UsageRow): boolean {
   return (['userId', 'apiKeyId', 'service'] as const).every((key) => budget[key] === null || budget[key] === row[key])
+}
+
+/** Whether a record of somebody else may have drawn from a reserve that the budget counts: whoever reserved it has spent it as well. */
+function isReservedFor(budget: BudgetRow, row: UsageRow, workflows: Books['workflows']): boolean {
+  for (let next = workflows.get(row.workflowId ?? ''); next; next = workflows.get(next.parentId ?? '')) {
+    const { reserve, apiKeyId, userId } = next
+    const isTheirs = (budget.apiKeyId ?? apiKeyId) === apiKeyId && (budget.userId ?? userId) === userId
+    if (reserve !== null && budget.service === null && isTheirs) return true
+  }
+  return false
 }
 
 async function holdsOf(box: Farebox, accountId: string, rows: readonly UsageRow[]): Promise<Map<string, HoldRow>> {
