@@ -329,7 +329,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       holdId,
       usageId,
       final,
-      ...(partOf !== undefined && { partOf }),
+      partOf,
       provider: checkOptionalText('provider', input.provider),
       usage: checkUsage(input.usage),
       ...this.#closing(input),
