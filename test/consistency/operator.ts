@@ -24,7 +24,8 @@ export async function operate(box: Farebox, account: Account, dice: Dice, url: (
     const isAlike = again.status === answer.status || (answer.status === 402 && again.status < 300)
     if (answer.status >= 500 || !isAlike)
       faults.push(`${path} answered ${answer.status} ${answer.text}, then ${again.status} ${again.text}`)
-    return again.status < 300 ? (again.json as Record<string, string>) : undefined
+    const counts = answer.status < 300 ? answer : again
+    return counts.status < 300 ? (counts.json as Record<string, string>) : undefined
   }
   const grant = async (more: Partial<GrantInput>) => {
     const asked = { amount: credits(dice.whole(1, 900)), ...more }
