@@ -15,7 +15,7 @@ import type {
   UsageSeries,
   UsageSeriesEntry,
   UsageSeriesQuery,
-} from './wire.ts'
+} from './wire/index.ts'
 import { WorkflowsReader } from './workflows-client.ts'
 
 /** Selects a page of a statement. */

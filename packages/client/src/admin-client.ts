@@ -29,7 +29,7 @@ import type {
   RevokeGrantRequest,
   RotatedKey,
   RotateKeyRequest,
-} from './wire.ts'
+} from './wire/index.ts'
 
 /** The options of {@link createAdminClient}. */
 export interface AdminClientOptions extends ConnectionOptions {

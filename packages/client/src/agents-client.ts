@@ -10,7 +10,7 @@ import type {
   CreateAgentRequest,
   VoiceAnswer,
   VoiceRequest,
-} from './wire.ts'
+} from './wire/index.ts'
 
 /** The time that a phone call takes beyond the talk itself: ringing, and the server's own work. */
 const CALL_MARGIN_MS = 180_000

@@ -1,4 +1,4 @@
-import type { Problem } from './wire.ts'
+import type { Problem } from './wire/index.ts'
 
 /** The API answered with an error. `problem` holds its details, such as the credits needed or the field that was wrong. */
 export class FareboxApiError extends Error {

@@ -1,7 +1,7 @@
 import { FareboxApiError } from './api-error.ts'
 import { readEvents } from './read-events.ts'
 import type { OpenedStream } from './transport.ts'
-import type { ChatAnswer, ChatEvent, Problem } from './wire.ts'
+import type { ChatAnswer, ChatEvent, Problem } from './wire/index.ts'
 
 /**
  * An answer as it is produced: text events, then a `finish` event with the provider and the receipt. Read it once, with

@@ -1,7 +1,15 @@
 import { AccountReader } from './account-reader.ts'
 import { AgentsClient } from './agents-client.ts'
 import { type ConnectionOptions, type RequestOptions, Transport } from './transport.ts'
-import type { Estimate, EstimateRequest, Health, PriceList, ProviderStatus, Readiness, ServiceConfiguration } from './wire.ts'
+import type {
+  Estimate,
+  EstimateRequest,
+  Health,
+  PriceList,
+  ProviderStatus,
+  Readiness,
+  ServiceConfiguration,
+} from './wire/index.ts'
 import { WorkflowsClient } from './workflows-client.ts'
 
 /** The options of {@link createClient}. */

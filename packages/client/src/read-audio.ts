@@ -1,4 +1,4 @@
-import type { VoiceRequest } from './wire.ts'
+import type { VoiceRequest } from './wire/index.ts'
 
 interface Pieces {
   next(): Promise<{ done?: boolean; value?: unknown }>

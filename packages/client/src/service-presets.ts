@@ -1,4 +1,4 @@
-import type { ServiceConfiguration } from './wire.ts'
+import type { ServiceConfiguration } from './wire/index.ts'
 
 type Preset = (overrides?: Partial<ServiceConfiguration>) => ServiceConfiguration
 type PresetName = 'costOptimized' | 'premiumQuality' | 'emergencyServices' | 'balanced'

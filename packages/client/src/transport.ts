@@ -1,6 +1,6 @@
 import { FareboxApiError, FareboxConnectionError } from './api-error.ts'
 import { parseRetryAfter, retryWaitMs } from './retry.ts'
-import type { Problem } from './wire.ts'
+import type { Problem } from './wire/index.ts'
 
 /** How the client reaches a server. */
 export interface ConnectionOptions {

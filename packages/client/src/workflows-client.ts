@@ -11,7 +11,7 @@ import type {
   WorkflowListing,
   WorkflowPage,
   WorkflowsQuery,
-} from './wire.ts'
+} from './wire/index.ts'
 
 /** Reads an account's workflows and what they cost. */
 export class WorkflowsReader {
