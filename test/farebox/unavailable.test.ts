@@ -251,6 +251,24 @@ it('a Farebox that was closed refuses new work', async () => {
   await expect(work).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
 })
 
+it('a Farebox that is closing makes no call that it could not charge', async () => {
+  let calls = 0
+  const box = createFarebox({
+    store: sqlite({ filename: ':memory:' }),
+    providers: [simulated({ latencyMs: 20, failures: () => void calls++ })],
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  // Its use is still to be written, which closing waits for.
+  const apiKey = await box.authenticate(key)
+  const workflow = box.workflow({ accountId, name: 'late', apiKey })
+  const closing = box.close()
+  const work = workflow.speak({ text: 'hello' })
+  await expect(work).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+  await closing
+  expect(calls).toBe(0)
+})
+
 /** A port of this machine on which nobody listens. */
 async function closedPort(): Promise<number> {
   const server = createServer()

@@ -30,7 +30,14 @@ import {
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
-import { errorOf, InvalidInputError, LedgerOverloadedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
+import {
+  errorOf,
+  InvalidInputError,
+  LedgerClosedError,
+  LedgerOverloadedError,
+  LedgerUnavailableError,
+  UsageSpooledError,
+} from './errors.ts'
 import { LedgerHistory } from './history.ts'
 import type { KeyUse } from './key-uses.ts'
 import { checkFields } from './known-fields.ts'
@@ -156,6 +163,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #minimumCreditsForApiKey: Credits
   readonly #announces: boolean
   readonly #spool: UsageSpool | undefined
+  #isClosing = false
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
@@ -222,8 +230,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     this.#queue.recovered()
   }
 
-  /** Writes when keys were last used, waits for the changes in progress, and closes what the ledger opened. */
+  /**
+   * Takes no more holds, because the work that they pay for could not be charged. Then it writes when keys were last used, waits for
+   * the changes in progress, and closes what the ledger opened.
+   */
   async close(): Promise<void> {
+    this.#isClosing = true
     await this.closeKeys()
     await this.#spool?.close()
     await this.#queue.close()
@@ -274,6 +286,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    */
   async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
     checkFields('placeHold', input, call)
+    if (this.#isClosing) throw new LedgerClosedError('the ledger is closed')
     const holdId = checkNewId('holdId', input.holdId ?? newId('placeHold', input.accountId, input.idempotencyKey))
     const fields = {
       holdId,
