@@ -49,6 +49,9 @@ export class UsageSpool {
   #kept = 0
   /** Changes whose files are being written: no run sees them yet. */
   #keeping = 0
+  /** How many files were written, now and when the run began: it may miss those written since. */
+  #written = 0
+  #writtenBefore = 0
   #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
@@ -77,6 +80,7 @@ export class UsageSpool {
         this.#keeping--
       })
     if (!isKept) throw failure
+    this.#written++
     this.#sendLater()
   }
 
@@ -95,8 +99,6 @@ export class UsageSpool {
   async sendOf(accountId: string): Promise<void> {
     await this.#read()
     if (!this.#accounts.has(accountId)) return
-    // A run that has begun may have missed the newest file.
-    await this.#sending?.catch(() => undefined)
     await this.send().catch(() => undefined)
   }
 
@@ -105,13 +107,18 @@ export class UsageSpool {
     return this.#spool.size()
   }
 
-  /** Sends the waiting changes, oldest first. Concurrent calls share one run. */
+  /** Sends the waiting changes, oldest first. Concurrent calls share one run, unless a file was written since it began. */
   send(): Promise<SpoolReport> {
-    this.#sending ??= this.#sendNow().finally(() => {
+    const sending = this.#sending
+    if (sending) return this.#writtenBefore === this.#written ? sending : sending.then(this.#sendAgain, this.#sendAgain)
+    this.#writtenBefore = this.#written
+    this.#sending = this.#sendNow().finally(() => {
       this.#sending = undefined
     })
     return this.#sending
   }
+
+  readonly #sendAgain = () => this.send()
 
   /** Sends in the background, and retries until nothing waits. */
   sendSoon(): void {
