@@ -501,6 +501,18 @@ describe.each(storeNames)('live sound whose process died on %s', (on) => {
     await workflow.close()
   })
 
+  it('is given back whole, with what its provider counted more', async () => {
+    const { box, accountId, workflow, listening, wake, later } = await openDying(on, 160)
+    await listening()
+    later(20 * MINUTE)
+    await box.reconcile()
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(22))
+    await workflow.refund('nobody spoke')
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(0n)
+    await expect(wake()).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
+    await workflow.close()
+  })
+
   it('goes on being charged where its provider told a price and no count, and costs that price once', async () => {
     const { box, accountId, workflow, listening, wake, later } = await openDying(on, 90, { tellsUsage: false })
     const billed = async () => {

@@ -219,12 +219,12 @@ async function setRight(
   const costs = charges.map((one) => one.cost ?? 0n)
   const newDues = charge === undefined ? dues : spread(charge, dues)
   const newCosts = cost === undefined ? costs : spread(cost, costs)
+  // Reading the provider's records takes a while, in which somebody may have given the charge back.
+  if (charge !== undefined && (await isDecidedNow(ledger, ours))) return false
   if (unfinishedHoldId !== undefined && !isOpen) {
     await endUnfinished(ledger, ours, unfinishedHoldId)
     if (await hasMoreParts(ledger, ours)) return false
   }
-  // Reading the provider's records takes a while, in which somebody may have given the charge back.
-  if (charge !== undefined && (await isDecidedNow(ledger, ours))) return false
   const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
   for (const [index, { usageId }] of [...charges.entries()].reverse()) {
     const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
@@ -278,8 +278,10 @@ async function hasMoreParts(ledger: Ledger, { row, charges }: OurRecord): Promis
 }
 
 /** Whether somebody has corrected or refunded the charge of a request since its records were read. */
-async function isDecidedNow(ledger: Ledger, { row: { accountId }, charges }: OurRecord): Promise<boolean> {
-  const read = await Promise.all(charges.map(({ usageId }) => ledger.usageRecord(accountId, usageId)))
+async function isDecidedNow(ledger: Ledger, { row, charges, unfinishedHoldId }: OurRecord): Promise<boolean> {
+  // Live work without a last part has no record of it yet.
+  const written = unfinishedHoldId === undefined ? charges : charges.slice(1)
+  const read = await Promise.all(written.map(({ usageId }) => ledger.usageRecord(row.accountId, usageId)))
   return read.some(({ corrections }) => corrections.some(isDecision))
 }
 
