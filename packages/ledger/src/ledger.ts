@@ -293,8 +293,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Gives an open hold more time, or a larger or smaller amount. A larger one is refused if a workflow above the hold's own was
-   * closed. Without an idempotency key, each call takes effect.
+   * Gives an open hold more time, or a larger or smaller amount. A larger one is refused if the hold's workflow, which may have
+   * kept it, or one above that was closed. Without an idempotency key, each call takes effect.
    */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
     checkFields('extendHold', input, call)
