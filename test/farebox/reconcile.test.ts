@@ -29,6 +29,8 @@ const call = { to, instructions: { type: 'say', text: 'Your taxi is here.' } as 
 class Network {
   readonly books: ProviderRecord[] = []
   time = Date.now()
+  /** What goes on while its books are read. */
+  meanwhile = async (): Promise<unknown> => undefined
 
   /** Lets a call of so many seconds take place, whose price is told later. */
   connect(request: PhoneRequest, seconds: number): PhoneResult & { usage: Usage } {
@@ -56,6 +58,7 @@ async function open(on: (typeof storeNames)[number], answer: (network: Network, 
     ...simulated({ services: ['phone'], name: 'telephone' }),
     call: async (request: PhoneRequest) => answer(network, request),
     async *records({ from, until }: { from: number; until: number }) {
+      await network.meanwhile()
       yield* network.books.filter(({ at }) => at >= from && at < until)
     },
   }
@@ -498,6 +501,18 @@ describe.each(storeNames)('live sound whose process died on %s', (on) => {
     await workflow.close()
   })
 
+  it('is given back whole, with what its provider counted more', async () => {
+    const { box, accountId, workflow, listening, wake, later } = await openDying(on, 160)
+    await listening()
+    later(20 * MINUTE)
+    await box.reconcile()
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(22))
+    await workflow.refund('nobody spoke')
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(0n)
+    await expect(wake()).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
+    await workflow.close()
+  })
+
   it('goes on being charged where its provider told a price and no count, and costs that price once', async () => {
     const { box, accountId, workflow, listening, wake, later } = await openDying(on, 90, { tellsUsage: false })
     const billed = async () => {
@@ -712,6 +727,47 @@ it('charges nothing again that was given back, and says that it was counted othe
     { type: 'late_price', isApplied: true },
   ])
   expect(await balance()).toBe(credits(10_000))
+  await workflow.close()
+})
+
+it('charges nothing again that is given back while it compares', async () => {
+  const { network, box, workflow, later, balance } = await open('SQLite', (net, request) => {
+    const { usage: _, ...result } = net.connect(request, 50)
+    return { ...result, durationSeconds: 50 }
+  })
+  await workflow.call(call)
+  later(MINUTE)
+  network.bill(0, 15_000_000n, 30)
+  network.meanwhile = () => workflow.refund('they were cut off')
+  expect((await box.reconcile()).differences).toMatchObject([
+    { type: 'usage_differs', isApplied: false },
+    { type: 'late_price', isApplied: false },
+  ])
+  expect(await balance()).toBe(credits(10_000))
+  expect((await box.reconcile()).differences).toMatchObject([
+    { type: 'usage_differs', isApplied: false },
+    { type: 'late_price', isApplied: true },
+  ])
+  expect(await balance()).toBe(credits(10_000))
+  await workflow.close()
+})
+
+it('estimates the cost by the count of a provider that tells no price', async () => {
+  const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => {
+    const { usage: _, ...result } = net.connect(request, 110)
+    return { ...result, durationSeconds: 110 }
+  })
+  await workflow.call(call)
+  const cost = async () => {
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    return records.reduce((sum, record) => sum + (record.cost ?? 0n), 0n)
+  }
+  const before = await cost()
+  later(MINUTE)
+  Object.assign(network.books[0] ?? {}, { status: 'final', usage: durationOf(50) })
+  expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', isApplied: true }])
+  expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+  expect([await cost(), (await box.ledger.workflow(accountId, workflow.id)).spent]).toEqual([before / 2n, credits(17)])
   await workflow.close()
 })
 

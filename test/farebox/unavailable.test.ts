@@ -5,6 +5,7 @@ import { nanoUsd, type ProviderAdapter, quantity } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
+import { PriceBook } from '@farebox/pricing'
 import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
 import { createFarebox, credits, type FareboxOptions } from 'farebox'
@@ -330,6 +331,42 @@ it('what waits in the spool is on the receipt of whoever closes the workflow', a
   const spent = Number(asked.headers.get('x-farebox-credits-used'))
   expect([body.total_credits_used, (await workflow.close()).total_credits_used]).toEqual([spent, 60])
   expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(spent + 60), held: 0n })
+})
+
+it('usage that was told over HTTP and went to the spool is answered under its key once the database is back', async () => {
+  const { box, database } = await openBoxThatSpools('told')
+  const { accountId, key } = await openAccount(box, { balance: credits(10) })
+  const api = await serveApi(box, key)
+  const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'told' })).body
+  const usage = { service_type: 'gpt', provider: 'gpt-4o', units_consumed: 500, unit_type: 'tokens' }
+  const tell = () => api.post(`/api/v1/workflows/${workflow_id}/usage`, usage, { 'idempotency-key': 'once' })
+  database.isAway = true
+  for (let tries = 0; tries < 2; tries += 1) expect(await tell()).toMatchObject({ status: 503, body: { code: 'USAGE_SPOOLED' } })
+  database.isAway = false
+  const others = { quantity: quantity(1), unit: 'tokens', rated: credits(9) } as const
+  await box.ledger.charge({ accountId, service: 'gpt', provider: 'gpt-4o', usage: others })
+  const answer = await tell()
+  expect(answer).toMatchObject({ status: 200, body: { credits_used: 1, credit_balance: 0 } })
+  expect(answer.headers.get('idempotency-replayed')).toBe('true')
+  expect((await api.post(`/api/v1/workflows/${workflow_id}/close`)).body).toMatchObject({ total_credits_used: 1, shortfall: 3 })
+})
+
+it('a slice is priced after those that are still in the spool', async () => {
+  const rates = [{ unit: 'minutes' as const, amount: '20', increment: { first: '1', next: '1' } }]
+  const entries = [{ service: 'phone', provider: 'twilio', rates }]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const prices = new PriceBook({ name: 'minutes', currency: 'credits', versions })
+  const { box, database } = await openBoxThatSpools('slices', { prices })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'sliced' })
+  await workflow.open()
+  const slice = (idempotencyKey: string) => workflow.record('phone', 'twilio', 20, 'seconds', { call: 'a', idempotencyKey })
+  database.isAway = true
+  await expect(slice('first')).rejects.toMatchObject({ code: 'USAGE_SPOOLED' })
+  database.isAway = false
+  const paid = [await slice('second'), await slice('first')]
+  expect(paid.map(({ creditsUsed }) => creditsUsed)).toEqual([0n, credits(20)])
+  expect((await workflow.close()).total_credits_used).toBe(20)
 })
 
 it('metered time whose charge is still in the spool sets aside what that will take as well', async () => {

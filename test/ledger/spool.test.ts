@@ -201,6 +201,54 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
+  test('who repeats a charge is told what became of it, though it went in in another form', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    await ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call' })
+    const over = { ...work, idempotencyKey: 'over', usage: usage(150) }
+    const late = { ...work, idempotencyKey: 'late', workflowId: 'w', usage: usage(0) }
+    other.exec('BEGIN IMMEDIATE')
+    for (const charge of [over, late]) await expect(ledger.charge(charge)).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const another = new Ledger(sqlite({ filename: join(folder, 'credits.db') }))
+    await another.closeWorkflow({ accountId, workflowId: 'w' })
+    await another.close()
+    // Not refused either, where it is repeated before it was sent.
+    expect(await ledger.charge(over)).toMatchObject({ charged: credits(100), shortfall: credits(50), replayed: true })
+    expect(await ledger.charge(late)).toMatchObject({ charged: 0n, replayed: true })
+    const conflict = { code: 'IDEMPOTENCY_CONFLICT', differs: ['overage'] }
+    await expect(ledger.charge({ ...over, overage: 'debt' })).rejects.toMatchObject(conflict)
+    expect([await ledger.spooled(), refused]).toEqual([0, []])
+    expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  test('what was kept while the spool was being sent is sent too, before who asked for that is answered', async () => {
+    await ledger.close()
+    const store = sqlite({ filename: join(folder, 'credits.db') })
+    const commit = store.commit.bind(store)
+    const [reached, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let isAway = true
+    store.commit = async (operations, transaction) => {
+      if (isAway) throw new LedgerUnavailableError('the database is away')
+      reached.resolve()
+      await goesOn.promise
+      return commit(operations, transaction)
+    }
+    ledger = new Ledger(store, { batchMax: 1, waitingMax: 1, spool: { directory, retryMs: 60_000 } })
+    await expect(ledger.charge({ ...work, usageId: 'first', usage: usage(5) })).rejects.toThrow(UsageSpooledError)
+    isAway = false
+    const sent = ledger.sendSpooled()
+    await reached.promise
+    // The queue is full.
+    const waits = ledger.charge({ ...work, usageId: 'waits', usage: usage(1) })
+    await expect(ledger.charge({ ...work, usageId: 'second', usage: usage(7) })).rejects.toThrow(UsageSpooledError)
+    const all = ledger.sendSpooled()
+    goesOn.resolve()
+    await Promise.all([sent, all, waits])
+    expect(files()).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(87) })
+  })
+
   test('usage that a full queue turns away is kept as well', async () => {
     await ledger.close()
     ledger = new Ledger(sqlite({ filename: join(folder, 'credits.db') }), { waitingMax: 2, spool: { directory, retryMs: 20 } })

@@ -35,6 +35,8 @@ export async function priceSlice(
   { accountId, workflowId, call, ...source }: SlicedCall,
   added: UsageQuantity,
 ): Promise<Pricing & { details: SliceDetails }> {
+  // A slice that is still in the spool would not count.
+  await ledger.sendSpooled().catch(() => undefined)
   const earlier = (await ledger.usageOf(accountId, workflowId)).flatMap((record) => {
     const details = detailsOf(record.details)
     const isOurs = record.service === source.service && record.provider === source.provider && record.corrects === null

@@ -530,8 +530,9 @@ export class Workflow {
     await this.#madeRunner?.settlements()
     // If the database is back, spooled charges go in first: later, nobody would refund them.
     await this.#parts.ledger.sendSpooled().catch(() => undefined)
-    for (const { usageId, charged, corrects } of await this.#records()) {
-      if (corrects !== null || charged === 0n) continue
+    for (const { record, refundable } of chargesOf(await this.#records())) {
+      if (refundable === 0n) continue
+      const { usageId } = record
       const correctionId = correctionIdOf('refund', usageId)
       await this.#parts.ledger.refund({ accountId: this.accountId, usageId, correctionId, reason })
     }

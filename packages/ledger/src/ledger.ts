@@ -306,8 +306,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Gives an open hold more time, or a larger or smaller amount. A larger one is refused if a workflow above the hold's own was
-   * closed. Without an idempotency key, each call takes effect.
+   * Gives an open hold more time, or a larger or smaller amount. A larger one is refused if the hold's workflow, which may have
+   * kept it, or one above that was closed. Without an idempotency key, each call takes effect.
    */
   async extendHold(input: ExtendHoldInput, call?: CallOptions<Transaction>): Promise<ExtendHoldOutcome> {
     checkFields('extendHold', input, call)
@@ -695,8 +695,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {
     try {
-      if (this.#spool && verb === 'settleHold' && !call?.transaction)
-        await this.#afterItsParts(mutation.accountId, fields as Operations['settleHold'])
+      if (this.#spool && !call?.transaction) await this.#afterItsParts(mutation.accountId, fields)
       return await this.#change(verb, mutation, defaultKey, fields, call)
     } catch (error) {
       // In a transaction of the host, the host decides whether the usage happens at all.
@@ -713,10 +712,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return checkFlag('closesWorkflow', closesWorkflow ?? false) ? { closesWorkflow: true, announce: this.#announces } : {}
   }
 
-  /** @throws {LedgerUnavailableError} an earlier part of the same work is still in the spool, so this one has to go there too */
-  async #afterItsParts(accountId: string, settlement: Operations['settleHold']): Promise<void> {
-    if (await this.#spool?.isWaiting(accountId, settlement)) {
-      throw new LedgerUnavailableError(`an earlier part of hold ${JSON.stringify(settlement.holdId)} waits in the spool`)
+  /** @throws {LedgerUnavailableError} usage of the same work is still in the spool, so this has to go there too */
+  async #afterItsParts(accountId: string, usage: Operations['settleHold'] | Operations['charge']): Promise<void> {
+    if (await this.#spool?.isWaiting(accountId, usage)) {
+      const what = 'holdId' in usage ? `part of hold ${JSON.stringify(usage.holdId)}` : `charge ${JSON.stringify(usage.usageId)}`
+      throw new LedgerUnavailableError(`an earlier ${what} waits in the spool`)
     }
   }
 

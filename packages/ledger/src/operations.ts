@@ -661,6 +661,8 @@ export type Operation = {
     accountId: string
     idempotencyKey: string | null
     input: Operations[Name]
+    /** What the caller asked for, if the spool sends it in another form. A repeated request is compared with that. */
+    asked?: Operations[Name]
     /** Also looks for rows that most likely do not exist, such as a usage record with the id of an open hold. */
     isDoubtful?: boolean
   }

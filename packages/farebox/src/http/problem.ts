@@ -64,6 +64,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   LEDGER_UNAVAILABLE: 503,
   LEDGER_OVERLOADED: 503,
   LEDGER_CLOSED: 503,
+  USAGE_SPOOLED: 503,
   PROVIDER_TIMEOUT: 504,
   REQUEST_TIMEOUT: 504,
 }

@@ -327,7 +327,7 @@ function reportedJson(usage: Usage) {
 
 function spentBy({ reason }: Refusal): Spent {
   if (reason === 'account_frozen') return { reason: 'credits', blockedBy: reason }
-  // Closing a workflow releases the holds in it.
+  // Closing a workflow releases the holds in it, or keeps them as they are.
   const isEnded = reason === 'workflow_closed' || reason === 'hold_not_open'
   return { reason: 'credits', ...(isEnded && { blockedBy: 'ended_elsewhere' }) }
 }

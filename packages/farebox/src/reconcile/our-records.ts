@@ -139,14 +139,15 @@ function unfinishedRecord(part: UsageRow): OurRecord | undefined {
   return ours && { ...ours, unfinishedHoldId: part.holdId, charges: [none], quantities: [] }
 }
 
-function correct(ours: OurRecord, { corrects, charged, shortfall, cost, details }: UsageRow): void {
+function correct(ours: OurRecord, correction: UsageRow): void {
+  const { corrects, charged, shortfall, cost, details } = correction
   const charge = ours.charges.find(({ usageId }) => usageId === corrects)
   if (!charge) return
   ours.corrections += 1
   charge.due += charged + shortfall
   // The record that names the request is corrected last: without that, a comparison was stopped half-way.
   if (isRecount(details)) ours.isRecounted ||= corrects === ours.row.usageId
-  else if (charged !== 0n || shortfall !== 0n) ours.isDecided = true
+  else if (isDecision(correction)) ours.isDecided = true
   if (cost === null) return
   charge.cost = (charge.cost ?? 0n) + cost
   ours.isBilled = true
@@ -169,6 +170,11 @@ function quantitiesOf(row: UsageRow): UsageQuantity[] {
 /** The reason to record for a correction to the provider's count. */
 export function recountReason(adapter: string): string {
   return `${RECOUNTED} ${adapter}`
+}
+
+/** Whether a correction of a charge is somebody's decision, rather than an earlier comparison's. */
+export function isDecision({ charged, shortfall, details }: UsageRow): boolean {
+  return !isRecount(details) && (charged !== 0n || shortfall !== 0n)
 }
 
 const RECOUNTED = 'usage as counted by'

@@ -20,7 +20,7 @@ import { lastPartOf } from '../live/live-meter.ts'
 import { pricedModelOf } from '../priced-model.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
-import { costOf, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
+import { costOf, isDecision, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** The options of a comparison with the providers' records. */
 export interface ReconcileOptions {
@@ -173,19 +173,22 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   const differsInUsage = theirs.usage && !ours.isRecounted && !sameUsage(ours.quantities, theirs.usage.quantities)
   const isEstimate = row.certainty !== 'exact'
   const known = costOf(ours)
-  const cost = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
+  const billed = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
   // A failed attempt is at the operator's expense: it is rated at nothing.
   const isSold = ours.charges.some(({ due, rated }) => due > 0n || rated > 0n)
-  const charge =
-    differsInUsage && isEstimate && isSold && !ours.isDecided ? chargeFor(run, ours, theirs.usage?.quantities ?? []) : undefined
+  const recounted =
+    differsInUsage && isEstimate && isSold && !ours.isDecided ? priceOf(run, ours, theirs.usage?.quantities ?? []) : undefined
+  const charge = recounted?.charge
+  // A provider that tells no price is estimated by its own count.
+  const cost = theirs.cost === undefined && !ours.isBilled && known !== null ? recounted?.cost : billed
   const differences: Difference[] = []
   const isApplied = !run.options.isDryRun
   if (differsInUsage) {
     const [mine = '', yours = ''] = [ours.quantities, theirs.usage?.quantities ?? []].map(describe)
     differences.push({ type: 'usage_differs', ...of, ours: mine, theirs: yours, isApplied: isApplied && charge !== undefined })
   }
-  if (cost !== undefined) {
-    differences.push({ type: 'late_price', ...of, estimated: known === null ? null : nanoUsd(known), billed: cost, isApplied })
+  if (billed !== undefined) {
+    differences.push({ type: 'late_price', ...of, estimated: known === null ? null : nanoUsd(known), billed, isApplied })
   }
   if (!isApplied || (cost === undefined && charge === undefined)) return differences
   try {
@@ -201,7 +204,7 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
  * comes last: its reason marks the correction as complete, and without it the next comparison continues. Live work without a last
  * part is ended if it is charged by the provider's count. If only its cost is another, parts that still wait in a spool are due.
  *
- * @returns whether it is right now. If not, parts were added before it was ended: the next comparison counts them
+ * @returns whether it is right now. If not, parts or somebody's corrections were added meanwhile: the next comparison counts them
  */
 async function setRight(
   { ledger }: Run,
@@ -216,6 +219,8 @@ async function setRight(
   const costs = charges.map((one) => one.cost ?? 0n)
   const newDues = charge === undefined ? dues : spread(charge, dues)
   const newCosts = cost === undefined ? costs : spread(cost, costs)
+  // Reading the provider's records takes a while, in which somebody may have given the charge back.
+  if (charge !== undefined && (await isDecidedNow(ledger, ours))) return false
   if (unfinishedHoldId !== undefined && !isOpen) {
     await endUnfinished(ledger, ours, unfinishedHoldId)
     if (await hasMoreParts(ledger, ours)) return false
@@ -272,6 +277,14 @@ async function hasMoreParts(ledger: Ledger, { row, charges }: OurRecord): Promis
   return records.some((record) => lastPartOf(record) === usageId && !known.has(record.usageId))
 }
 
+/** Whether somebody has corrected or refunded the charge of a request since its records were read. */
+async function isDecidedNow(ledger: Ledger, { row, charges, unfinishedHoldId }: OurRecord): Promise<boolean> {
+  // Live work without a last part has no record of it yet.
+  const written = unfinishedHoldId === undefined ? charges : charges.slice(1)
+  const read = await Promise.all(written.map(({ usageId }) => ledger.usageRecord(row.accountId, usageId)))
+  return read.some(({ corrections }) => corrections.some(isDecision))
+}
+
 /**
  * Adjusts amounts to add up to `total`. The first takes what is missing. An excess comes off the first, then off the next ones.
  * No amount falls below zero.
@@ -288,15 +301,15 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
 /**
  * What a request should be charged for the provider's count of it: what it was charged at first, and as much more or less as the
  * counts alone would be apart. Its own price may be another, because earlier calls of its line were rounded up and paid for some
- * of it.
+ * of it. Its cost is what the cost book makes of that count.
  */
-function chargeFor({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): Credits {
+function priceOf({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
   const { row, at, numbers, charges, quantities } = ours
   const { service, provider } = row
   const source = { service, provider, model: pricedModelOf(row), at, ...numbers }
-  const charge = (counted: readonly UsageQuantity[]) => chargeOf(prices.price(source, counted).rating)
-  const due = charges.reduce((sum, { dueAtFirst }) => sum + dueAtFirst, charge(theirs) - charge(quantities))
-  return microCredits(due > 0n ? due : 0n)
+  const [whole, counted] = [prices.price(source, theirs), prices.price(source, quantities)]
+  const due = charges.reduce((sum, { dueAtFirst }) => sum + dueAtFirst, chargeOf(whole.rating) - chargeOf(counted.rating))
+  return { charge: microCredits(due > 0n ? due : 0n), cost: whole.priced.cost }
 }
 
 function sells({ offers }: ProviderAdapter, service: string): boolean {

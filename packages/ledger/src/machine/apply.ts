@@ -44,7 +44,7 @@ export function apply(
 
 function applyOne(state: LedgerState, operation: Operation, now: number): Outcome {
   const known = state.account(operation.accountId)
-  const content = contentOf(operation.verb, operation.input)
+  const content = contentOf(operation.verb, operation.asked ?? operation.input)
   const earlier = operation.idempotencyKey === null ? undefined : state.entry(operation.accountId, operation.idempotencyKey)
   if (earlier) return replay(operation, decodeEntry(earlier), content)
   if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)

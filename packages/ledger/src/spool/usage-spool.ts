@@ -49,6 +49,9 @@ export class UsageSpool {
   #kept = 0
   /** Changes whose files are being written: no run sees them yet. */
   #keeping = 0
+  /** How many files were written, now and when the run began: it may miss those written since. */
+  #written = 0
+  #writtenBefore = 0
   #isRead: Promise<void> | undefined
 
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
@@ -77,16 +80,17 @@ export class UsageSpool {
         this.#keeping--
       })
     if (!isKept) throw failure
+    this.#written++
     this.#sendLater()
   }
 
   /**
-   * Retries, and returns whether a partial settlement of the same work still waits. Later settlements must then wait too: a final
-   * one would end the work, and the ledger would refuse the part.
+   * Retries, and returns whether usage of the same work still waits. Later settlements must then wait too: a final one would end
+   * the work, and the ledger would refuse the part. So must the same charge, which would be refused to whoever repeats it, and made.
    */
-  async isWaiting(accountId: string, settlement: Settlement): Promise<boolean> {
+  async isWaiting(accountId: string, usage: Work): Promise<boolean> {
     await this.#read()
-    const mayWait = () => workKeys(accountId, settlement).some((key) => this.#work.has(key))
+    const mayWait = () => workKeys(accountId, usage).some((key) => this.#work.has(key))
     if (mayWait()) await this.send().catch(() => undefined)
     return mayWait()
   }
@@ -95,8 +99,6 @@ export class UsageSpool {
   async sendOf(accountId: string): Promise<void> {
     await this.#read()
     if (!this.#accounts.has(accountId)) return
-    // A run that has begun may have missed the newest file.
-    await this.#sending?.catch(() => undefined)
     await this.send().catch(() => undefined)
   }
 
@@ -105,13 +107,18 @@ export class UsageSpool {
     return this.#spool.size()
   }
 
-  /** Sends the waiting changes, oldest first. Concurrent calls share one run. */
+  /** Sends the waiting changes, oldest first. Concurrent calls share one run, unless a file was written since it began. */
   send(): Promise<SpoolReport> {
-    this.#sending ??= this.#sendNow().finally(() => {
+    const sending = this.#sending
+    if (sending) return this.#writtenBefore === this.#written ? sending : sending.then(this.#sendAgain, this.#sendAgain)
+    this.#writtenBefore = this.#written
+    this.#sending = this.#sendNow().finally(() => {
       this.#sending = undefined
     })
     return this.#sending
   }
+
+  readonly #sendAgain = () => this.send()
 
   /** Sends in the background, and retries until nothing waits. */
   sendSoon(): void {
@@ -138,9 +145,9 @@ export class UsageSpool {
     for await (const { operation } of this.#spool.entries(() => undefined)) this.#note(operation)
   }
 
-  #note({ verb, accountId, input }: UsageOperation): void {
+  #note({ accountId, input }: UsageOperation): void {
     this.#accounts.add(accountId)
-    if (verb === 'settleHold') for (const key of workKeys(accountId, input)) this.#work.add(key)
+    for (const key of workKeys(accountId, input)) this.#work.add(key)
   }
 
   #sendLater(): void {
@@ -240,23 +247,24 @@ function isLast({ operation }: SpooledOperation): boolean {
   return operation.verb === 'settleHold' && operation.input.final
 }
 
-/** What tells to which work a settlement belongs. */
-type Settlement = Pick<Operations['settleHold'], 'holdId' | 'usageId' | 'partOf'>
+/** What tells to which work usage belongs. */
+type Work = Pick<Operations['charge'], 'usageId'> & Partial<Pick<Operations['settleHold'], 'holdId' | 'partOf'>>
 
-/** A settlement's hold, and the record that ends its work: parts of one work may have different holds. */
-function workKeys(accountId: string, { holdId, usageId, partOf = usageId }: Settlement): string[] {
-  return [holdId, partOf].map((id) => `${accountId}\0${id}`)
+/** The record that ends the work, and a settlement's hold: parts of one work may have different holds. */
+function workKeys(accountId: string, { holdId, usageId, partOf = usageId }: Work): string[] {
+  return [holdId, partOf].flatMap((id) => (id === undefined ? [] : `${accountId}\0${id}`))
 }
 
 /**
  * The forms in which to send a change, the caller's own first. The work is done and can no longer be refused: a shortfall records
- * what the balance lacks, and if the workflow has been closed, the account owes it all the same. If another process has sent a
- * later form, the earlier ones conflict with it, and that form is a replay.
+ * what the balance lacks, and if the workflow has been closed, the account owes it all the same. Whoever repeats what they asked
+ * for gets the outcome of the form that was made.
  */
 function formsOf(operation: UsageOperation): UsageOperation[] {
   // Otherwise a hold that rejects overage would be released, and the work done would cost nothing.
   if (operation.verb === 'settleHold') return [operation, { ...operation, input: { ...operation.input, overage: 'cap' } }]
-  const capped: UsageOperation = { ...operation, input: { ...operation.input, overage: 'cap' } }
+  const { input: asked } = operation
+  const capped: UsageOperation = { ...operation, asked, input: { ...asked, overage: 'cap' } }
   return [operation, capped, { ...capped, input: { ...capped.input, workflowId: undefined } }]
 }
 
