@@ -22,6 +22,11 @@ export class AnswerQueue {
     return this.#owed.signal
   }
 
+  /** Whether an answer has ended, and the next one is not paid for yet. */
+  get isUnpaid(): boolean {
+    return this.#unpaid > 0
+  }
+
   /** Notes that an answer is being given, whether it was requested or not. */
   begun(): void {
     this.#isUnderWay = true
@@ -49,7 +54,7 @@ export class AnswerQueue {
     let isOver = false
     for (;;) {
       const [first] = waiting
-      if (first && !(first.type === 'respond' && (this.#isUnderWay || this.#unpaid > 0))) {
+      if (first && !(first.type === 'respond' && (this.#isUnderWay || this.isUnpaid))) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
         if (first.type === 'cancel') this.#isStopped = this.#isUnderWay

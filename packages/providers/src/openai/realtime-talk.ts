@@ -41,10 +41,12 @@ export class RealtimeTalk {
   #told = new Set<string>()
   readonly #socket: Pick<RealtimeSocket, 'send'>
   readonly #outputFormat: SoundFormat
+  readonly #onAnswer: (() => void) | undefined
 
-  constructor(socket: Pick<RealtimeSocket, 'send'>, outputFormat: SoundFormat) {
+  constructor(socket: Pick<RealtimeSocket, 'send'>, outputFormat: SoundFormat, onAnswer?: () => void) {
     this.#socket = socket
     this.#outputFormat = outputFormat
+    this.#onAnswer = onAnswer
   }
 
   /** Whether the input has ended and no answer is in progress, requested or expected. */
@@ -136,6 +138,7 @@ export class RealtimeTalk {
         this.#isRequested = false
         this.#isExpected = false
         this.#answers.add(String(response?.id))
+        this.#onAnswer?.()
         break
       case 'response.done':
         // A compatible server may not say that an answer has begun, or only after its end.
