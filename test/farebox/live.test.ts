@@ -644,6 +644,21 @@ describe('a conversation with a model of its own will', () => {
     expect(await balance()).toBe(credits(999))
   })
 
+  it('breaks off where its input has ended, and the last request waits for an answer without an end', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(8_000) }
+      await inputs.next()
+      await inputs.next()
+    })
+    const { workflow, balance } = await open(credits(1_000), { providers: [provider], liveDeadlines: { finishMs: 30 } })
+    const stream = await workflow.converse({ ...conversation, input: turns(2) })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT', kind: 'timeout' })
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), endedBy: 'provider' })
+    expect(await balance()).toBe(credits(999))
+  })
+
   it('may pause for any time after an answer that was silenced has ended', async () => {
     const provider = talker(async function* (inputs) {
       await inputs.next()

@@ -338,9 +338,9 @@ export type RealtimeInput =
 /**
  * An event of a conversation. `open` comes first. `heard` is what the user said, and `text` is the transcript of the answer.
  * `turn` ends an answer, even one that was cancelled before it said anything, and reports its usage, which is charged at once:
- * the next `respond` waits for it. If a cancelled answer gets none while a `respond` waits, the conversation breaks off. If a
- * conversation ends without `finish`, it is incomplete and the adapter throws. The `usage` of `finish` covers only what no turn
- * has reported.
+ * the next `respond` waits for it. If it does not come while a `respond` waits, the conversation breaks off where the answer was
+ * cancelled or the input has ended. If a conversation ends without `finish`, it is incomplete and the adapter throws. The `usage`
+ * of `finish` covers only what no turn has reported.
  */
 export type RealtimeEvent =
   | { type: 'open'; requestId?: string }

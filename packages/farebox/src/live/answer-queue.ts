@@ -17,7 +17,10 @@ export class AnswerQueue {
   #paid = Promise.withResolvers<undefined>()
   #owed = new AbortController()
 
-  /** Aborts when a request waits for the end of an answer that was told to stop. Another signal once that end has come. */
+  /**
+   * Aborts when a request waits for the end of an answer that was told to stop, or all other input has ended. Another signal once
+   * that end has come.
+   */
   get owed(): AbortSignal {
     return this.#owed.signal
   }
@@ -62,7 +65,7 @@ export class AnswerQueue {
         continue
       }
       if (isOver && !first) return
-      if (first && this.#isStopped) this.#owed.abort()
+      if (first && (this.#isStopped || isOver)) this.#owed.abort()
       if (!isOver && waiting.length < WAITING_MAX) reading ??= inputs.next()
       const step = await Promise.race([...(first ? [this.#paid.promise] : []), ...(reading ? [reading] : [])])
       if (!step) continue
