@@ -560,6 +560,64 @@ describe('a conversation with a model of its own will', () => {
     expect(told.slice(0, 5)).toEqual(['respond', 'cancel', 'turn', 'charged', 'respond'])
   })
 
+  it('asks for no answer while its model gives one that has only begun', async () => {
+    const told: string[] = []
+    const provider: ProviderAdapter = {
+      ...simulated({ services: ['realtime'] }),
+      async *converse({ input, model, onAnswer }) {
+        yield { type: 'open' }
+        const inputs = input[Symbol.asyncIterator]()
+        await inputs.next()
+        onAnswer?.()
+        const next = inputs.next().then(({ value }) => told.push(value?.type ?? 'end'))
+        for (let round = 0; round < 5; round += 1) await new Promise(setImmediate)
+        told.push('turn')
+        yield turn(5_000)
+        await next
+        yield turn(100)
+        yield { type: 'finish', model }
+      },
+    }
+    const { workflow } = await open(credits(1_000), { providers: [provider] })
+    const stream = await workflow.converse({ ...conversation, input: turns(1) })
+    await texts(stream.events)
+    expect(told).toEqual(['turn', 'respond'])
+    expect(await stream.settled).toEqual({ creditsUsed: credits(51), endedBy: 'input' })
+  })
+
+  it('stops an answer that its model began before it was known that it cannot be paid', async () => {
+    const told: string[] = []
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      const next = inputs.next()
+      yield turn(2_500)
+      yield { type: 'text', text: 'And another thing' }
+      for (let step = await next; !step.done; step = await inputs.next()) told.push(step.value.type)
+      yield turn(10)
+    })
+    const { workflow, usage } = await open(credits(30), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'respond' }
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await texts(stream.events)
+    expect(told).toEqual(['cancel'])
+    expect(await stream.settled).toEqual({ creditsUsed: credits(26), endedBy: 'credits' })
+    expect((await usage()).map(({ shortfall }) => shortfall)).toEqual([0n, 0n])
+  })
+
+  it('ended by its input, and not for lack of credits, where that came to its end before the last answer did', async () => {
+    const provider = talker(async function* (inputs) {
+      for (let step = await inputs.next(); !step.done; ) step = await inputs.next()
+      yield turn(2_500)
+    })
+    const { workflow } = await open(credits(30), { providers: [provider] })
+    const stream = await workflow.converse({ ...conversation, input: turns(1) })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(25), endedBy: 'input' })
+  })
+
   it('breaks off, and does not wait for good, where an answer that was silenced has no end', async () => {
     const provider = talker(async function* (inputs) {
       await inputs.next()
@@ -582,6 +640,21 @@ describe('a conversation with a model of its own will', () => {
     const cause = expect.objectContaining({ message: expect.stringContaining('was told to stop') })
     await expect(reading).rejects.toMatchObject({ code: 'STREAM_CUT', kind: 'timeout', cause })
     // A second of sound is 20 tokens.
+    expect(await stream.settled).toEqual({ creditsUsed: credits(1), endedBy: 'provider' })
+    expect(await balance()).toBe(credits(999))
+  })
+
+  it('breaks off where its input has ended, and the last request waits for an answer without an end', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(8_000) }
+      await inputs.next()
+      await inputs.next()
+    })
+    const { workflow, balance } = await open(credits(1_000), { providers: [provider], liveDeadlines: { finishMs: 30 } })
+    const stream = await workflow.converse({ ...conversation, input: turns(2) })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT', kind: 'timeout' })
     expect(await stream.settled).toEqual({ creditsUsed: credits(1), endedBy: 'provider' })
     expect(await balance()).toBe(credits(999))
   })

@@ -82,7 +82,7 @@ export function holdSession(
         await send({ type: 'input_audio_buffer.cleared' })
         return
       case 'response.create':
-        if (current === undefined) await respond()
+        if (current === undefined) await respond(event.response?.metadata)
         else await refuse('conversation_already_has_active_response', 'an answer is being given')
         return
       case 'response.cancel':
@@ -126,7 +126,7 @@ export function holdSession(
     else unwritten.push(write)
   }
 
-  async function respond(): Promise<void> {
+  async function respond(metadata: OpenAI.Realtime.RealtimeResponse['metadata'] = null): Promise<void> {
     const id = `resp_${requestId}_${answers++}`
     current = id
     const asked = said.join(' ')
@@ -135,7 +135,8 @@ export function holdSession(
     const usage = given.usage ?? usageOf(asked, given.text)
     const { input_tokens = 0, output_tokens = 0 } = usage
     const line = bill({ model, input: asked, requestId: id, quantities: { input_tokens, output_tokens } })
-    await send({ type: 'response.created', response: { id, object: 'realtime.response', output: [], status: 'in_progress' } })
+    const begun = { id, object: 'realtime.response' as const, output: [], status: 'in_progress' as const, metadata }
+    await send({ type: 'response.created', response: begun })
     // Given while the session hears on: it can be cancelled.
     give(id, given, usage, line).catch(() => socket.terminate())
   }

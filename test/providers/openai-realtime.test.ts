@@ -160,6 +160,35 @@ describe('a conversation with OpenAI', () => {
     expect(events.filter(({ type }) => type === 'turn')).toHaveLength(2)
   })
 
+  it('tells that an answer begins before any of it, requested or not', async () => {
+    const { adapter } = await open()
+    const told: string[] = []
+    const onAnswer = () => void told.push('answer')
+    for (const given of [hello, aloud]) {
+      for await (const { type } of adapter.converse?.(talk(given, { onAnswer }), context) ?? []) told.push(type)
+    }
+    const ends = ['open', 'answer', 'turn', 'finish']
+    expect(told.filter((type) => ends.includes(type))).toEqual([...ends, ...ends])
+    expect(told.slice(0, 3)).toEqual(['open', 'answer', 'text'])
+  })
+
+  it('asks for an answer that waits only when its reader goes on after the one before it', async () => {
+    const { adapter, server } = await open({ converse: () => ({ paceMs: 3 }) })
+    const ended = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield* [...hello, ...hello]
+      await ended.promise
+      yield { type: 'cancel' }
+    }
+    for await (const { type } of adapter.converse?.(talk(input()), context) ?? []) {
+      if (type !== 'turn') continue
+      ended.resolve()
+      // Until the cancel is read.
+      await new Promise(setImmediate)
+    }
+    expect(server.invoice).toHaveLength(1)
+  })
+
   it('falls silent when it is told to, and what it had used is told', async () => {
     const { adapter, server } = await open({ converse: () => ({ text: 'one two three four five six', paceMs: 10 }) })
     const events: RealtimeEvent[] = []

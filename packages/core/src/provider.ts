@@ -315,12 +315,18 @@ export interface RealtimeRequest {
   tools?: readonly Tool[]
   /** The most tokens that one answer may have. */
   outputTokensMax?: number
+  /**
+   * The adapter calls this when an answer begins, requested or not, and before its first output. Each such answer must end with a
+   * `turn`. An adapter that cannot tell need not call it: an answer then counts as begun at its first output.
+   */
+  onAnswer?: () => void
   providerOptions?: Record<string, unknown>
 }
 
 /**
  * An input to a conversation. `respond` asks for an answer at once, without the pause that the model would wait for. `cancel`
- * stops the answer being given.
+ * stops the answer being given, and takes back a `respond` that waits. It may come when no answer is given, and then means
+ * nothing: it is the last input of a conversation whose next answer cannot be paid.
  */
 export type RealtimeInput =
   | { type: 'audio'; audio: Uint8Array }
@@ -332,9 +338,9 @@ export type RealtimeInput =
 /**
  * An event of a conversation. `open` comes first. `heard` is what the user said, and `text` is the transcript of the answer.
  * `turn` ends an answer, even one that was cancelled before it said anything, and reports its usage, which is charged at once:
- * the next `respond` waits for it. If a cancelled answer gets none while a `respond` waits, the conversation breaks off. If a
- * conversation ends without `finish`, it is incomplete and the adapter throws. The `usage` of `finish` covers only what no turn
- * has reported.
+ * the next `respond` waits for it. If it does not come while a `respond` waits, the conversation breaks off where the answer was
+ * cancelled or the input has ended. If a conversation ends without `finish`, it is incomplete and the adapter throws. The `usage`
+ * of `finish` covers only what no turn has reported.
  */
 export type RealtimeEvent =
   | { type: 'open'; requestId?: string }

@@ -17,9 +17,17 @@ export class AnswerQueue {
   #paid = Promise.withResolvers<undefined>()
   #owed = new AbortController()
 
-  /** Aborts when a request waits for the end of an answer that was told to stop. Another signal once that end has come. */
+  /**
+   * Aborts when a request waits for the end of an answer that was told to stop, or all other input has ended. Another signal once
+   * that end has come.
+   */
   get owed(): AbortSignal {
     return this.#owed.signal
+  }
+
+  /** Whether an answer has ended, and the next one is not paid for yet. */
+  get isUnpaid(): boolean {
+    return this.#unpaid > 0
   }
 
   /** Notes that an answer is being given, whether it was requested or not. */
@@ -49,7 +57,7 @@ export class AnswerQueue {
     let isOver = false
     for (;;) {
       const [first] = waiting
-      if (first && !(first.type === 'respond' && (this.#isUnderWay || this.#unpaid > 0))) {
+      if (first && !(first.type === 'respond' && (this.#isUnderWay || this.isUnpaid))) {
         waiting.shift()
         if (first.type === 'respond') this.#isUnderWay = true
         if (first.type === 'cancel') this.#isStopped = this.#isUnderWay
@@ -57,7 +65,7 @@ export class AnswerQueue {
         continue
       }
       if (isOver && !first) return
-      if (first && this.#isStopped) this.#owed.abort()
+      if (first && (this.#isStopped || isOver)) this.#owed.abort()
       if (!isOver && waiting.length < WAITING_MAX) reading ??= inputs.next()
       const step = await Promise.race([...(first ? [this.#paid.promise] : []), ...(reading ? [reading] : [])])
       if (!step) continue

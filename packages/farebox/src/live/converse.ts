@@ -95,6 +95,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       outputFormat,
       tools,
       outputTokensMax: this.#outputTokensMax,
+      onAnswer: () => this.#answers.begun(),
     }
     return required(candidate, 'converse').call(candidate.adapter, request, context)
   }
@@ -124,7 +125,12 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#heard = 0
       this.#spoken = 0
       await this.#meter?.charge({ usage, fallback: () => floor, requestId: event.turnId })
-      if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) this.#answers.paid()
+      if (await this.#cover(HEARD_SECONDS * HEARD_TOKENS_PER_SECOND)) {
+        this.#answers.paid()
+        return
+      }
+      // Until the adapter has taken the `cancel`: when it is asked for more, it may request an answer that waited for this one.
+      await new Promise<void>((resolve) => void setImmediate(resolve))
     }
   }
 
@@ -158,9 +164,11 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       for await (const input of untilStopped(this.#answers.inTurn(inputs), this.#over.signal)) {
         if (input.type === 'audio') checkPiece('input', input.audio)
         this.#heard += this.#tokensOf(input)
-        if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) return
+        if (this.#heard > this.#covered && !(await this.#cover(this.#heard * 2))) break
         yield input
       }
+      // The adapter may have begun another answer, or be about to.
+      if (this.#ending.endedBy !== 'input' && this.#answers.isUnpaid) yield { type: 'cancel' }
     } catch (error) {
       this.#ending = { endedBy: 'caller' }
       this.#inputFailure = { cause: error }
@@ -185,7 +193,8 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       this.#warn(outcome.affordable, this.#meter?.priceOf(turn) ?? 0n)
       return true
     }
-    this.#ending = { endedBy: outcome.reason, blockedBy: outcome.blockedBy }
+    // After the end of the input, nothing was left to pay for.
+    if (!this.#over.signal.aborted) this.#ending = { endedBy: outcome.reason, blockedBy: outcome.blockedBy }
     this.#over.abort()
     return false
   }

@@ -29,6 +29,8 @@ export function readAhead<Event>(
       if (wake) wake()
       // Let a reader that keeps up act on this event before the next one is requested.
       else await new Promise<void>((resolve) => void setImmediate(resolve))
+      // The source may begin what this event must pay for first.
+      await seen.catch(() => {})
     }
   }
   const end = (how: { error?: unknown }) => {

@@ -55,7 +55,7 @@ function nextWithin<Event>(
     const expire = () => {
       const message = over.aborted
         ? `${provider} neither ended nor said anything for ${milliseconds} ms after it was told all`
-        : `${provider} said nothing for ${milliseconds} ms, and has not ended the answer that it was told to stop`
+        : `${provider} said nothing for ${milliseconds} ms, and has not ended the answer that it was told to stop or that the last request waits for`
       reject(new ProviderError(message, { provider, kind: 'timeout' }))
     }
     const start = () => {

@@ -192,6 +192,20 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
         expect(silent.find(({ type }) => type === 'turn')).not.toHaveProperty('usage.quantities')
       })
 
+      claim('a conversation that tells when an answer begins does so before the answer, and once for each turn', async () => {
+        const { adapter } = opened
+        const told: string[] = []
+        const onAnswer = () => void told.push('answer')
+        const converse: typeof adapter.converse = (request, given) =>
+          adapter.converse?.({ ...request, onAnswer }, given) ?? none()
+        for await (const { type } of sampleStream(Object.assign(Object.create(adapter), { converse }), 'converse'))
+          told.push(type)
+        const begun = told.filter((type) => type === 'answer')
+        if (begun.length === 0) return
+        expect(told.find((type) => ['answer', 'audio', 'text', 'tool_call', 'turn'].includes(type))).toBe('answer')
+        expect(told.filter((type) => type === 'turn')).toHaveLength(begun.length)
+      })
+
       claim('a conversation tells the turn of an answer that was cancelled before it began', async () => {
         const told: SampleEvent[] = []
         for await (const event of sampleStream(opened.adapter, 'converse', context(), undefined, changedMind())) told.push(event)
@@ -281,6 +295,8 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
 }
 
 /** The ProviderError that `work` fails with. Any other outcome fails the test. */
+async function* none(): AsyncGenerator<never, void, undefined> {}
+
 async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
   const thrown = await work.then(
     (value) => expect.unreachable(`the call succeeded with ${inspect(value)}`),

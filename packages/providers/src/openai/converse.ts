@@ -39,7 +39,7 @@ export async function* converse(
     const begun = await openSession(connection, call, socket, session)
     model = asText(begun.model) ?? model
     requestId = asText(begun.id)
-    talk = new RealtimeTalk(socket, request.outputFormat)
+    talk = new RealtimeTalk(socket, request.outputFormat, request.onAnswer)
     talk.hear({ type: 'session.updated', session: begun })
     yield { type: 'open', ...(requestId === undefined ? {} : { requestId }) }
 
@@ -51,11 +51,12 @@ export async function* converse(
       if (event.type === INPUT_ENDED) talk.end()
       if (event.type === 'error' && !talk.isOver && !talk.forgives(asRecord(event.error)?.code)) throw event.error
       if (talk.isRepeated(event)) continue
-      talk.hear(event)
       for (const told of readEvent(event)) {
         talk.tell(told)
         yield told
       }
+      // After the caller took the end of an answer: an answer that waits for it must be paid before it is requested.
+      talk.hear(event)
       if (event.type === 'response.done') checkAnswer(asRecord(event.response))
     }
   } catch (thrown) {

@@ -24,3 +24,24 @@ it.each<[string, RealtimeServerEvent[]]>([
   for (const type of ['response.created', 'response.done']) talk.hear({ type, response: { id: 'r2' } })
   expect(talk.isOver).toBe(true)
 })
+
+it('a conversation does not end before the answer that was requested as the server gave one by itself', () => {
+  const requests: { metadata?: unknown }[] = []
+  const socket: ConstructorParameters<typeof RealtimeTalk>[0] = {
+    send: (event) => void (event.type === 'response.create' && requests.push({ ...event.response })),
+  }
+  const talk = new RealtimeTalk(socket, { encoding: 'mulaw', sampleRate: 8_000 })
+  const give = (id: string, metadata: unknown) => {
+    talk.hear({ type: 'response.created', response: { id, metadata } })
+    talk.hear({ type: 'response.done', response: { id, status: 'completed' } })
+  }
+  talk.feed({ type: 'respond' })
+  give('r1', requests[0]?.metadata)
+  talk.feed({ type: 'respond' })
+  talk.end()
+  give('r2', null)
+  expect(talk.isOver).toBe(false)
+  give('r3', requests[1]?.metadata)
+  expect(talk.isOver).toBe(true)
+  expect(requests).toHaveLength(2)
+})

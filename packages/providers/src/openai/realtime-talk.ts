@@ -13,6 +13,9 @@ import { sumQuantities } from '../adapter/sum-quantities.ts'
 import { openaiTranscriptionUsage } from '../usage/openai.ts'
 import type { RealtimeServerEvent, RealtimeSocket } from './realtime-socket.ts'
 
+/** The key in the metadata of answers that we requested, which the server repeats. */
+const MARK = 'requested'
+
 /**
  * The state of a conversation: requested answers, answers in progress, and usage that no turn has reported. OpenAI refuses a
  * second answer while one is in progress, so a request for another waits here.
@@ -23,6 +26,8 @@ export class RealtimeTalk {
   #answers = new Set<string>()
   /** We have requested an answer that has not begun. */
   #isRequested = false
+  /** The server marks the answers that we requested, so we know which it gives by itself. A compatible server may not. */
+  #marks = false
   /** We must request another answer when the current one ends. */
   #isWanted = false
   /** The user has paused, and the server will answer without a request. */
@@ -41,10 +46,12 @@ export class RealtimeTalk {
   #told = new Set<string>()
   readonly #socket: Pick<RealtimeSocket, 'send'>
   readonly #outputFormat: SoundFormat
+  readonly #onAnswer: (() => void) | undefined
 
-  constructor(socket: Pick<RealtimeSocket, 'send'>, outputFormat: SoundFormat) {
+  constructor(socket: Pick<RealtimeSocket, 'send'>, outputFormat: SoundFormat, onAnswer?: () => void) {
     this.#socket = socket
     this.#outputFormat = outputFormat
+    this.#onAnswer = onAnswer
   }
 
   /** Whether the input has ended and no answer is in progress, requested or expected. */
@@ -131,12 +138,17 @@ export class RealtimeTalk {
       case 'input_audio_buffer.cleared':
         if (this.#input === 'draining') this.#input = 'ended'
         break
-      case 'response.created':
+      case 'response.created': {
         if (this.#told.has(`response ${response?.id}`)) break
-        this.#isRequested = false
+        const isMarked = asRecord(response?.metadata)?.[MARK] !== undefined
+        this.#marks ||= isMarked
+        // Otherwise the server began by itself before our request came. It answers that next, or refuses it.
+        if (isMarked || !this.#marks) this.#isRequested = false
         this.#isExpected = false
         this.#answers.add(String(response?.id))
+        this.#onAnswer?.()
         break
+      }
       case 'response.done':
         // A compatible server may not say that an answer has begun, or only after its end.
         if (!this.#answers.delete(String(response?.id)) && this.#answers.size === 0) {
@@ -192,7 +204,7 @@ export class RealtimeTalk {
     if (!this.#isWanted || this.#answers.size > 0 || this.#isRequested) return
     this.#isWanted = false
     this.#isRequested = true
-    this.#socket.send({ type: 'response.create' })
+    this.#socket.send({ type: 'response.create', response: { metadata: { [MARK]: 'true' } } })
   }
 }
 

@@ -54,6 +54,7 @@ export async function* simulatedConversation(
       if (input.type === 'text') said.push(input.text)
       if (input.type === 'tool_result') said.push(input.content)
       if (!isAsked) continue
+      request.onAnswer?.()
       const sound = ear.take()
       if (sound.length > 0) {
         const heard = simulatedTranscript(sound, soundSeconds(sound.length, request.inputFormat), seed)
