@@ -283,6 +283,16 @@ describe.each(routes)('the routes in $name', ({ serve }) => {
     socket.write(asked)
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
   })
+
+  it.each(['GET /api/v1/credits', 'GET /v1/models/gpt-4o', 'POST /v1/chat/completions'])(
+    'know no URL that names a user, which nobody can fetch, as in %s',
+    async (asked) => {
+      const { url } = await listen(serve(await openBox(), async () => undefined))
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      socket.write(`${asked.replace('/', 'http://user:word@app.test/')} HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n`)
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 .*no route whose URL names a user/s)
+    },
+  )
 })
 
 describe('a request whose body a middleware of Hono has read', () => {
