@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { connect } from 'node:net'
-import { buffer, text } from 'node:stream/consumers'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { type AddressInfo, connect } from 'node:net'
+import { buffer, json, text } from 'node:stream/consumers'
 import { credits } from '@farebox/core'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
@@ -10,7 +11,7 @@ import { fareboxErrors, farebox as mountExpress, fareboxRoutes as routesInExpres
 import { type FareboxState, farebox as mountKoa, fareboxRoutes as routesInKoa } from 'farebox/koa'
 import { Hono } from 'hono'
 import Koa from 'koa'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { listen } from './hosts.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -293,6 +294,26 @@ describe.each(routes)('the routes in $name', ({ serve }) => {
       expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 .*no route whose URL names a user/s)
     },
   )
+})
+
+it('a body of HTTP/2, whose length nobody has told, is taken from the parser that has read it', async () => {
+  const box = await openBox()
+  const { key } = await openAccount(box)
+  const app = new Koa()
+  app.use(async (context, next) => {
+    Object.assign(context.request, { body: JSON.parse(await text(context.req)) })
+    await next()
+  })
+  const server = createHttp2Server(app.use(routesInKoa(box)).callback()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(() => {
+    session.destroy()
+    server.close()
+  })
+  const asked = session.request({ ':method': 'POST', ':path': '/api/v1/agent/create', authorization: `Bearer ${key}` })
+  asked.end(JSON.stringify({ business_logic_adapter: 'languagelearning' }))
+  expect(await json(asked)).toMatchObject({ business_logic_adapter: 'languagelearning' })
 })
 
 describe('a request whose body a middleware of Hono has read', () => {
