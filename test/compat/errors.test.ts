@@ -213,3 +213,23 @@ it('tells the SDK what is worth asking again, and what is not', async () => {
   expect(other).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining('temperature') } } })
   expect(other.headers.get('x-should-retry')).toBe('false')
 })
+
+it.each(['authentication', 'quota_exhausted', 'model_not_found'] as const)(
+  'tells nobody to ask again where every provider failed by what lasts: %s',
+  async (kind) => {
+    let calls = 0
+    const failures = () => {
+      calls += 1
+      return { kind }
+    }
+    const provider = simulated({ failures })
+    const { openai, api } = await openCompat({ provider })
+    await expect(openai({ maxRetries: 2 }).chat.completions.create({ ...ask, model: 'gpt-4o' })).rejects.toMatchObject({
+      status: 502,
+      code: 'providers_failed',
+    })
+    expect(calls).toBe(1)
+    const { headers } = await api.post('/v1/chat/completions', { ...ask, model: 'gpt-4o' })
+    expect([headers.get('x-should-retry'), headers.get('retry-after')]).toEqual(['false', null])
+  },
+)

@@ -441,6 +441,19 @@ describe('under one idempotency key', () => {
     expect(other).toMatchObject({ status: 409, body: { error: { code: 'idempotency_conflict' } } })
   })
 
+  it.each(['path', 'api_key', 'x-farebox-metadata'])('a field of the body counts, also where it is called %s', async (name) => {
+    const { api } = await openCompat()
+    const once = { ...headers, 'x-farebox-metadata': 'tier=free' }
+    const ask = { model: 'auto', messages }
+    expect((await api.post('/v1/chat/completions', { ...ask, [name]: 'one' }, once)).status).toBe(200)
+    const again = await api.post('/v1/chat/completions', { ...ask, [name]: 'one' }, once)
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+    for (const other of [{ [name]: 'two' }, {}]) {
+      const { status, body } = await api.post('/v1/chat/completions', { ...ask, ...other }, once)
+      expect({ status, body }).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining(name) } } })
+    }
+  })
+
   it.each(clients)('what $sdk tries again by itself is charged once, where it sends a key of its own', async ({ Client }) => {
     class Once extends Client {
       protected override idempotencyHeader = 'Idempotency-Key'

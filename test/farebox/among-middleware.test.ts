@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { connect } from 'node:net'
-import { buffer, text } from 'node:stream/consumers'
+import {
+  connect as connectHttp2,
+  constants,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2'
+import { type AddressInfo, connect } from 'node:net'
+import { buffer, json, text } from 'node:stream/consumers'
 import { credits } from '@farebox/core'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
@@ -10,7 +17,7 @@ import { fareboxErrors, farebox as mountExpress, fareboxRoutes as routesInExpres
 import { type FareboxState, farebox as mountKoa, fareboxRoutes as routesInKoa } from 'farebox/koa'
 import { Hono } from 'hono'
 import Koa from 'koa'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { apiClient } from './api-client.ts'
 import { listen } from './hosts.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -282,6 +289,78 @@ describe.each(routes)('the routes in $name', ({ serve }) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.write(asked)
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  it.each(['GET /api/v1/credits', 'GET /v1/models/gpt-4o', 'POST /v1/chat/completions'])(
+    'know no URL that names a user, which nobody can fetch, as in %s',
+    async (asked) => {
+      const { url } = await listen(serve(await openBox(), async () => undefined))
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      socket.write(`${asked.replace('/', 'http://user:word@app.test/')} HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n`)
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 .*no route whose URL names a user/s)
+    },
+  )
+})
+
+describe('over HTTP/2', () => {
+  /** A session with an app on Koa, and whether the client's streams have closed there. */
+  async function connectTo(app: { callback(): (request: Http2ServerRequest, response: Http2ServerResponse) => unknown }) {
+    const closed = Promise.withResolvers<void>()
+    const server = createHttp2Server({}, app.callback()).listen(0, '127.0.0.1')
+    server.on('stream', (stream) => void stream.on('close', closed.resolve))
+    await once(server, 'listening')
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    onTestFinished(() => {
+      session.destroy()
+      server.close()
+    })
+    return { session, closed: closed.promise }
+  }
+
+  it('a body whose length nobody has told is taken from the parser that has read it', async () => {
+    const box = await openBox()
+    const { key } = await openAccount(box)
+    const app = new Koa()
+    app.use(async (context, next) => {
+      Object.assign(context.request, { body: JSON.parse(await text(context.req)) })
+      await next()
+    })
+    const { session } = await connectTo(app.use(routesInKoa(box)))
+    const asked = session.request({ ':method': 'POST', ':path': '/api/v1/agent/create', authorization: `Bearer ${key}` })
+    asked.end(JSON.stringify({ business_logic_adapter: 'languagelearning' }))
+    expect(await json(asked)).toMatchObject({ business_logic_adapter: 'languagelearning' })
+  })
+
+  it.each(['before its workflow has begun', 'while it works'])('a client that leaves %s is noticed', async (when) => {
+    const box = await openBox()
+    const { key, accountId } = await openAccount(box)
+    await box.authenticate(key)
+    const came = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    const worked = Promise.withResolvers<unknown>()
+    const waitIf = async (isNow: boolean) => {
+      if (!isNow) return
+      came.resolve()
+      await left.promise
+    }
+    const app = new Koa<FareboxState>()
+    app.silent = true
+    app.use((context, next) => next().then(() => worked.resolve(context.body), worked.resolve))
+    app.use((_, next) => waitIf(when !== 'while it works').then(next))
+    app.use(mountKoa(box, { workflow: 'ask' }))
+    app.use(async (context) => {
+      await waitIf(when === 'while it works')
+      context.body = (await context.state.farebox.chat(question)).text
+    })
+    const { session, closed } = await connectTo(app)
+    const asked = session.request({ ':path': '/ask', authorization: `Bearer ${key}` })
+    asked.on('error', () => undefined)
+    await came.promise
+    asked.close(constants.NGHTTP2_CANCEL)
+    await closed
+    left.resolve()
+    expect(await worked.promise).toContain('CALLER_LEFT')
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: credits(10_000), held: 0n })
   })
 })
 

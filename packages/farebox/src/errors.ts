@@ -1,4 +1,11 @@
-import { type Credits, FareboxError, formatCredits, isFareboxError, type ProviderError } from '@farebox/core'
+import {
+  type Credits,
+  FareboxError,
+  formatCredits,
+  isFareboxError,
+  type ProviderError,
+  type ProviderErrorKind,
+} from '@farebox/core'
 import type { Refusal } from '@farebox/ledger'
 import type { RouteRefusal, TooLong } from '@farebox/router'
 
@@ -130,7 +137,8 @@ export class WorkflowClosedError extends FareboxError {
 /**
  * Every provider that was tried failed. `cause` holds what they said, which is not for end users. If a provider rejected the
  * request, the message has its code and the parameter that it found wrong. `OUTCOME_UNKNOWN` means that a phone may have rung: do
- * not repeat the call.
+ * not repeat the call. It is not retryable if every attempt met what lasts until somebody mends it: a wrong key, a used-up quota, a
+ * missing model or package.
  */
 export class ProvidersFailedError extends FareboxError {
   override readonly code: 'PROVIDERS_FAILED' | 'PROVIDER_TIMEOUT' | 'PROVIDERS_BUSY' | 'REQUEST_REJECTED' | 'OUTCOME_UNKNOWN'
@@ -148,14 +156,24 @@ export class ProvidersFailedError extends FareboxError {
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ') + fault
     super(`${FAILED[code]} (${tried})`, { cause })
     this.code = code
-    // What no adapter can do, it cannot do later either: a package may be missing.
-    const isHopeless = attempts.length > 0 && attempts.every(({ kind }) => kind === 'unsupported')
-    this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN' && !isHopeless
+    const isLasting = code === 'PROVIDERS_FAILED' && attempts.length > 0 && attempts.every(({ kind }) => LASTING.has(kind))
+    this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN' && !isLasting
     this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
     this.parameter = rejection && parameterOf(rejection)
     this.attempts = attempts
   }
 }
+
+/**
+ * Failures that last until somebody mends their cause: a key, a bill, the name of a model, or a package that is missing. Another try
+ * would meet them again.
+ */
+const LASTING: ReadonlySet<string> = new Set<ProviderErrorKind>([
+  'authentication',
+  'quota_exhausted',
+  'model_not_found',
+  'unsupported',
+])
 
 /** Describes what a provider found wrong, but leaves out its message, which may quote the prompt or a key. */
 function faultOf(error: ProviderError): string {

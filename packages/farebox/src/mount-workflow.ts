@@ -62,7 +62,8 @@ export function mountWorkflow(
   let workflow: Workflow | undefined
   // Registered before the key is looked up, because the client may leave meanwhile.
   response.on('close', () => {
-    if (!response.writableFinished) caller.leave()
+    // In HTTP/2, a response whose client has left calls itself finished, although nobody has ended it.
+    if (!response.writableEnded || !response.writableFinished) caller.leave()
     // An unused workflow is abandoned: nothing would end work that begins after the response.
     const ending = workflow?.endIfUsed()
     if (ending) box.background(ending, options.onError)
@@ -70,13 +71,18 @@ export function mountWorkflow(
   const begin = (apiKey: AuthenticatedKey) => {
     // The response has already ended or closed, so nothing would stop or close the workflow.
     if (response.writableEnded) throw new WorkflowClosedError('the response ended before the work began')
-    if (response.destroyed) throw new CallerLeftError('the caller left before the work began')
+    if (isClosed(response)) throw new CallerLeftError('the caller left before the work began')
     workflow = box.workflow(new MountedWorkflow(caller, apiKey, options))
     return workflow
   }
   const secret = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
   const known = secret === undefined ? undefined : box.ledger.knownKey(secret)
   return known ? begin(known) : box.authenticate(secret).then(begin)
+}
+
+/** A response of HTTP/2 is closed when its stream is. */
+function isClosed({ destroyed, stream }: ServerResponse & { stream?: { destroyed: boolean } }): boolean {
+  return destroyed || stream?.destroyed === true
 }
 
 /** The client of a request. Creates its signal lazily: most requests never use it, and it is their most expensive part. */

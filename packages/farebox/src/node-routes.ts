@@ -42,8 +42,11 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return url.replace(/^https?:\/\/[^/?]*/, '')
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+/** HTTP/2 knows no `transfer-encoding`: there, a body without a declared length shows only by frames that follow the headers. */
+function hasBody({ headers, stream }: IncomingMessage & { stream?: { endAfterHeaders?: boolean } }): boolean {
+  const { 'content-length': length } = headers
+  if (length !== undefined) return Number(length) > 0
+  return headers['transfer-encoding'] !== undefined || stream?.endAfterHeaders === false
 }
 
 /** Whether the host or its platform has kept the raw body. */

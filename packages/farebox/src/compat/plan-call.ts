@@ -52,8 +52,12 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
     run: {
       accountId,
       idempotencyKey,
-      // Another key of the account may belong to another user and allow less, so it must not get this key's answer.
-      fields: { ...asked.fields, ...headerFields(request), path: new URL(request.url).pathname, api_key: key.apiKeyId },
+      fields: fieldsOf(asked, {
+        ...headerFields(request),
+        path: new URL(request.url).pathname,
+        // Another key of the account may belong to another user and allow less, so it must not get this key's answer.
+        api_key: key.apiKeyId,
+      }),
       isShared: sharedId !== undefined,
     },
     options: { provider: model.provider },
@@ -91,6 +95,12 @@ async function namedConfiguration(
       problem: `is not the name of a preset, business adapter or agent: ${JSON.stringify(header)}`,
     },
   ])
+}
+
+/** The fields of a body beside those of its request. Bodies may have fields of any name, so where two share one, both count. */
+function fieldsOf({ fields }: Asked, own: Record<string, unknown>): Record<string, unknown> {
+  const shared = Object.keys(own).filter((name) => fields[name] !== undefined)
+  return { ...fields, ...own, ...Object.fromEntries(shared.map((name) => [name, [own[name], fields[name]]])) }
 }
 
 /** The headers that distinguish one request from another. */

@@ -96,6 +96,11 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
     box.log.answered({ method: context.req.method, path, status, ...requestIdFacts(context) }, error)
   const tell = (error: unknown, request: Request) => void quietly(() => options.onError?.(error, request))
   app.use(safeHeaders)
+  app.use((context, next) => {
+    // Node's adapter makes a `Request` only when its body is read, and then throws: that would look like a failure of ours.
+    if (NAMES_USER.test(context.req.url)) throw new RouteNotFoundError('there is no route whose URL names a user')
+    return next()
+  })
   app.use('/v1/*', requestId)
   if (options.cors) app.use(crossOrigin(options.cors))
   for (const route of routes) {
@@ -146,6 +151,9 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
   })
   return async (request) => app.fetch(request)
 }
+
+/** A user name within a URL, which a request to a proxy may have. */
+const NAMES_USER = /^[^/?#]*\/\/[^/?#]*@/
 
 function adminDigestOf(token: string | undefined): Buffer | undefined {
   if (!token) return undefined
