@@ -109,7 +109,7 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
     latencyMs = offer.latencyMs
     slow = tooSlow(latencyMs, demands)
   }
-  if (slow) return new Rejection(entry, 'capability', slow)
+  if (slow) return new Rejection(entry, 'capability', slow, { latencyMs })
   const long = tooLong(offer, demands)
   if (long) return new Rejection(entry, 'capability', `it takes ${long.most} ${long.unit} at most`, { tooLong: long })
 
