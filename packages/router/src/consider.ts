@@ -78,7 +78,7 @@ export interface Consideration {
   readonly health: HealthView | undefined
 }
 
-/** After this long unobserved, a measured latency no longer excludes an offer. As long as a breaker stays open at most. */
+/** After this long unmeasured, a latency no longer excludes an offer. As long as a breaker stays open at most. */
 const FORGIVEN_MS = 120_000
 
 /**
@@ -102,10 +102,13 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   if (lacking) return new Rejection(entry, 'capability', lacking)
   const reading = consideration.health?.read(entry.healthKey)
   const condition = reading?.condition ?? 'ok'
-  let latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
+  const isStream = demands.needs.streaming === true
+  let latencyMs = (isStream ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
   let slow = tooSlow(latencyMs, demands)
-  // An offer that was too slow gets no requests, so without this its measured latency would never improve.
-  if (slow && (reading?.seenMs ?? 0) >= FORGIVEN_MS) {
+  // An offer that was too slow gets no such requests, so without this its measured latency would never improve. It may still be
+  // observed: streams say nothing about whole answers.
+  const unmeasuredMs = Math.max(reading?.seenMs ?? 0, (isStream ? reading?.firstEventAgeMs : reading?.answerAgeMs) ?? 0)
+  if (slow && unmeasuredMs >= FORGIVEN_MS) {
     latencyMs = offer.latencyMs
     slow = tooSlow(latencyMs, demands)
   }

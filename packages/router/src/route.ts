@@ -75,7 +75,7 @@ export class Rejection {
   readonly allowed: Credits | undefined
   /** What did not fit, where that was the only obstacle. */
   readonly tooLong: TooLong | undefined
-  /** Its time, as measured, where it was too slow. */
+  /** Its time, as measured, or as the offer states, where that was too slow. */
   readonly latencyMs: number | undefined
   /** The candidate that it would have been, where the request limit or the balance was the reason. Others were scored beside it. */
   readonly candidate: Candidate | undefined
