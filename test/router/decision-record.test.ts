@@ -306,6 +306,37 @@ describe('a replay', () => {
     }
   })
 
+  it('leaves out again who was measured to be too slow, however fast its offer says it is', () => {
+    const others = Array.from({ length: 12 }, (_, place) => offer(`other-${place}`, 0.5, 200, { tools: false }))
+    const sellers = createCatalog([
+      adapter('far', others),
+      adapter('near', [offer('gpt-4', 0.95, 100), offer('gpt-4o-mini', 0.6, 300)]),
+    ])
+    const input: Partial<PlanInput> = {
+      catalog: sellers,
+      configuration: presets.balanced({ primaryAiModel: 'gpt-4', latencyMsMax: 1_000 }),
+      health: health({ 'gpt-4': { samples: 9, answerMs: 2_500 } }),
+      request: request({ needs: { tools: true } }),
+    }
+    const record = recorded(input)
+    expect(record.candidates.map(({ provider }) => provider)).toEqual(['gpt-4o-mini'])
+    expect(record.rejected).toContainEqual(expect.objectContaining({ provider: 'gpt-4', reason: 'capability', latencyMs: 2_500 }))
+    expect(replayDecision(record, { catalog: sellers, prices })).toMatchObject({ isSame: true, diff: [] })
+    const patient = { configuration: presets.balanced({ primaryAiModel: 'gpt-4', latencyMsMax: 3_000 }) }
+    const [first] = replayDecision(record, { catalog: sellers, prices, ...patient }).record.candidates
+    expect(first).toMatchObject({ provider: 'gpt-4', latencyMs: 2_500 })
+  })
+
+  it('keeps no session with a candidate whose charge assumed no cache', () => {
+    const session = { provider: 'claude-3-haiku', cachedInput: quantity(900), expiresAt: at + 1_000 }
+    const configuration = presets.balanced({ strategy: 'lowest_cost' })
+    const record = recorded({ configuration, request: request({ session }), now: at })
+    expect(record.session).toBeUndefined()
+    expect(record.candidates[0]?.provider).toBe('gpt-4o-mini')
+    expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    expect(replayDecision(record, { prices })).toMatchObject({ isSame: true, diff: [] })
+  })
+
   it('leaves out again whom the price book itself refuses at such a charge', () => {
     const query = { service: 'gpt', provider: 'gpt-4', at }
     const refusing: typeof prices = {

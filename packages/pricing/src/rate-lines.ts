@@ -9,7 +9,7 @@ import { incremented } from './rules/increment.ts'
 import { atLeast } from './rules/minimum-quantity.ts'
 import type { Factor } from './rules/multipliers.ts'
 import { packagesFor } from './rules/package.ts'
-import type { RateSet, UnitPrice } from './rules/rate-set.ts'
+import type { RateSet } from './rules/rate-set.ts'
 import { amountOf, type Portion, portionsOf } from './rules/tiers.ts'
 import { unitsIn } from './units.ts'
 
@@ -44,9 +44,10 @@ export function rateLines(
 ): RatedLine[] {
   const used = sumByRate(priced, query, rates, quantities, true)
   const before = query.usedBefore && sumByRate(priced, query, rates, query.usedBefore, false)
-  return [...used].map(([rate, { usage, sum }]) =>
-    rateLine(rate, usage, sum, before?.get(rate)?.sum ?? ZERO, factorsFor(rate, factors), quantities),
-  )
+  return [...used].map(([rate, { usage, sum }]) => {
+    const measured = measuredOf(priced, query, rate, quantities)
+    return rateLine(rate, usage, sum, before?.get(rate)?.sum ?? ZERO, factorsFor(rate, factors), measured)
+  })
 }
 
 function rateLine(
@@ -55,7 +56,7 @@ function rateLine(
   used: Rational,
   before: Rational,
   factors: readonly Factor[],
-  whole: readonly UsageQuantity[],
+  measured: Rational,
 ): RatedLine {
   const { minimumQuantity, increment, included, package: sold, tiers, price = ZERO } = rate
   const raised = minimumQuantity ? atLeast(used, minimumQuantity) : used
@@ -66,7 +67,7 @@ function rateLine(
   const paidBefore = included?.isByPeriod ? subtract(before, freeOf(before, included.quantity, ZERO)) : before
   const packages = sold && packagesFor(paid, sold.size, sold.isByPeriod ? paidBefore : ZERO)
   const portions = tiers
-    ? portionsOf(tiers, paid, tiers.isByPeriod ? paidBefore : ZERO, measuredOf(rate, tiers.measured, whole))
+    ? portionsOf(tiers, paid, tiers.isByPeriod ? paidBefore : ZERO, measured)
     : [{ tier: 0, quantity: packages ?? paid, price }]
   const amount = factors.reduce((product, { factor }) => multiply(product, factor), amountOf(portions))
   return {
@@ -99,14 +100,14 @@ function sumByRate(
       continue
     }
     const known = sums.get(found.rate) ?? { usage: [], sum: ZERO }
-    const amount = multiply(rational(countedAs(priced, query, found, usage)), found.conversion)
+    const amount = multiply(rational(countedAs(priced, query, found.rate, usage)), found.conversion)
     sums.set(found.rate, { usage: [...known.usage, usage], sum: add(known.sum, amount) })
   }
   return sums
 }
 
 /** The quantity as the rate counts it. A rate may name a way to count characters. */
-function countedAs(priced: PricedEntry, query: PriceQuery, { rate: { rate } }: UnitPrice, usage: UsageQuantity): bigint {
+function countedAs(priced: PricedEntry, query: PriceQuery, { rate }: CompiledRate, usage: UsageQuantity): bigint {
   if (rate.counting === undefined || usage.unit !== 'characters') return usage.quantity
   const counted = usage.counts?.[rate.counting]
   if (counted !== undefined) return counted
@@ -127,11 +128,18 @@ function factorsFor({ rate }: CompiledRate, factors: readonly Factor[]): readonl
   return factors.filter(({ meters }) => meters === undefined || (rate.meter !== undefined && meters.includes(rate.meter)))
 }
 
-/** What the whole request used of the given meters, in the rate's unit. */
-function measuredOf({ rate }: CompiledRate, meters: ReadonlySet<string>, quantities: readonly UsageQuantity[]): Rational {
-  if (meters.size === 0) return ZERO
+/** What the whole request used of the meters that choose a tier, as the rate counts it. Zero for a rate that measures none. */
+function measuredOf(
+  priced: PricedEntry,
+  query: PriceQuery,
+  compiled: CompiledRate,
+  quantities: readonly UsageQuantity[],
+): Rational {
+  const { rate, tiers } = compiled
+  if (!tiers || tiers.measured.size === 0) return ZERO
   return quantities.reduce((sum, usage) => {
-    const factor = meters.has(usage.meter) ? unitsIn(rate.unit, usage.unit) : undefined
-    return factor ? add(sum, multiply(rational(usage.quantity, 1_000_000n), factor)) : sum
+    const factor = tiers.measured.has(usage.meter) ? unitsIn(rate.unit, usage.unit) : undefined
+    if (!factor || usage.quantity === 0n) return sum
+    return add(sum, multiply(rational(countedAs(priced, query, compiled, usage), 1_000_000n), factor))
   }, ZERO)
 }

@@ -61,6 +61,23 @@ describe('the most that a call can come to', () => {
     expect(most({ rates: given }, [tokens(200)], others)).toBe(String(100 * 30 + 100 * 8))
   })
 
+  test('counts on any part of a call that stays within a tier that all of it leaves, not only on its input', () => {
+    const whole = (first: string, more: string): RateDocument['tiers'] => ({
+      mode: 'whole_request',
+      comparison: 'gte',
+      measured: ['input', 'output'],
+      steps: [{ amount: first }, { above: '10', amount: more }],
+    })
+    const given: RateDocument[] = [
+      { unit: 'tokens', meter: 'input', tiers: whole('1', '0.5') },
+      { unit: 'tokens', meter: 'output', tiers: whole('7', '0') },
+    ]
+    const onePart = quantity('9.999999')
+    expect(most({ rates: given }, [tokens(20), tokens(20, 'output')])).toBe('69.999993')
+    expect(most({ rates: given }, [tokens(20, 'output'), tokens(20)])).toBe('69.999993')
+    expect(most({ rates: given }, [{ ...tokens(1, 'output'), quantity: onePart }, tokens(20)])).toBe('69.999993')
+  })
+
   test.each<[string, Partial<EntryDocument>, string]>([
     ['rounded', { rounding: { step: '1', point: 'line' } }, '2'],
     ['raised', {}, '10.02'],
@@ -155,6 +172,25 @@ test('no division of the input among its meters costs more than the most, where 
       const call = [tokens(plain), tokens(cached, 'cached_input'), tokens(written, 'cache_write'), tokens(output, 'output')]
       const most = [tokens(plain + cached + written), tokens(output, 'output')]
       const held = rateMost(book, query, most, { input: ['cached_input', 'cache_write'] })
+      expect(compare(rate(book, query, call).total, held.total)).toBeLessThanOrEqual(0)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('no part of a call costs more than the most, where input and output together choose the tier', () => {
+  const count = fc.integer({ min: 0, max: 150 })
+  const both = fc.tuple(volume, volume).map((all) =>
+    all.map((tiers, index): RateDocument => {
+      const measured = ['input', 'output']
+      return { unit: 'tokens', meter: measured[index], tiers: { ...tiers, mode: 'whole_request' as const, measured } }
+    }),
+  )
+  fc.assert(
+    fc.property(both, count, count, count, count, (rates, input, output, unusedInput, unusedOutput) => {
+      const book = bookOf({ rates })
+      const held = rateMost(book, query, [tokens(input + unusedInput), tokens(output + unusedOutput, 'output')])
+      const call = [tokens(input), tokens(output, 'output')]
       expect(compare(rate(book, query, call).total, held.total)).toBeLessThanOrEqual(0)
     }),
     { numRuns: 500 },

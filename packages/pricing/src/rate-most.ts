@@ -20,8 +20,8 @@ const ONE = 1_000_000n
  * It can exceed the price of `most` itself: where the provider may count some usage by a dearer meter, where less usage costs
  * more, as in a dearer lower tier, or where usage split between two meters is billed, or rounded, twice.
  *
- * It tries the ends of tiers and a small amount of each meter, not every possible split. So a call may still cost slightly more
- * where the tiers of one quantity measure different meters, or usage is billed in steps.
+ * It tries the ends of tiers and a small amount of each meter, not every possible split. So a call may still cost more where
+ * usage is billed in steps, or where the meters of one quantity have tiers by different measures, or by only some of these meters.
  *
  * @throws {PriceNotFoundError} as for {@link rate}, if `most` itself has no price. Other meters without a price are ignored.
  */
@@ -116,18 +116,20 @@ class Dearest {
       before = counted
       for (const { price, unit, end } of ends) {
         const isMeasured = (usage: UsageQuantity) => usage.unit === unit && counts(price, usage, rates)
-        // Usage beyond the end is dropped (-1), or counted by another meter.
-        for (let other = -1; other < widest; other += 1) {
-          let isMoved = other < 0
-          const restOf = (usage: UsageQuantity, index: number) => {
-            const meter = metersOf[index]?.filter((each) => !isMeasured({ ...usage, meter: each }))[other]
-            if (meter === undefined) return []
-            isMoved = true
-            return [{ ...usage, meter }]
+        for (const order of ordersOf(before, isMeasured)) {
+          // Usage beyond the end is dropped (-1), or counted by another meter.
+          for (let other = -1; other < widest; other += 1) {
+            let isMoved = other < 0
+            const restOf = (usage: UsageQuantity, index: number) => {
+              const meter = metersOf[index]?.filter((each) => !isMeasured({ ...usage, meter: each }))[other]
+              if (meter === undefined) return []
+              isMoved = true
+              return [{ ...usage, meter }]
+            }
+            const cut = upTo(end, { counted: before, order }, price, isMeasured, restOf)
+            if (!cut || !isMoved) break
+            consider(cut)
           }
-          const cut = upTo(end, before, price, isMeasured, restOf)
-          if (!cut || !isMoved) break
-          consider(cut)
         }
       }
     }
@@ -189,10 +191,30 @@ function billedUpTo({ included, increment }: CompiledRate, above: Rational, isBe
   return whole < 0n ? ZERO : add(increment.first, multiply(increment.next, rational(whole)))
 }
 
-/** Cuts the measured usage to `end`, and replaces the rest by `restOf`. `undefined` if there is no rest. */
+/** The most quantities of a call that are cut in every possible order. Of more, each comes first once. */
+const PERMUTED_MAX = 4
+
+/** The orders in which to keep what counts towards a tier, by index. What comes first is kept first. */
+function ordersOf(counted: Counted, isMeasured: (usage: UsageQuantity) => boolean): number[][] {
+  const indexes = [...counted.keys()]
+  const measured = indexes.filter((index) => counted[index]?.some(isMeasured))
+  const others = indexes.filter((index) => !measured.includes(index))
+  const orders =
+    measured.length > PERMUTED_MAX
+      ? measured.map((first) => [first, ...measured.filter((index) => index !== first)])
+      : permutationsOf(measured)
+  return orders.map((order) => [...order, ...others])
+}
+
+function permutationsOf(indexes: readonly number[]): number[][] {
+  if (indexes.length < 2) return [[...indexes]]
+  return indexes.flatMap((first) => permutationsOf(indexes.filter((index) => index !== first)).map((rest) => [first, ...rest]))
+}
+
+/** Cuts the measured usage to `end`, in the given order, and replaces the rest by `restOf`. `undefined` if there is no rest. */
 function upTo(
   end: bigint,
-  counted: Counted,
+  { counted, order }: { counted: Counted; order: readonly number[] },
   { rate }: UnitPrice,
   isMeasured: (usage: UsageQuantity) => boolean,
   restOf: (usage: UsageQuantity, index: number) => readonly UsageQuantity[],
@@ -200,8 +222,9 @@ function upTo(
   const { counting } = rate.rate
   let left = end > 0n ? end : 0n
   let hasRest = false
-  const cut = counted.map((parts, index) =>
-    parts.flatMap((usage) => {
+  const cut = [...counted]
+  for (const index of order) {
+    cut[index] = (counted[index] ?? []).flatMap((usage) => {
       if (!isMeasured(usage)) return [usage]
       const measured = (counting && usage.counts?.[counting]) ?? usage.quantity
       const kept = measured < left ? measured : left
@@ -214,7 +237,7 @@ function upTo(
         ...(counting && usage.counts && { counts: { ...usage.counts, [counting]: microUnits(part) } }),
       })
       return [of(kept), ...restOf(of(measured - kept), index)]
-    }),
-  )
+    })
+  }
   return hasRest ? cut : undefined
 }

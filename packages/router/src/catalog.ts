@@ -46,7 +46,10 @@ export function createCatalog(adapters: readonly ProviderAdapter[]): Catalog {
 }
 
 /** The {@link CatalogEntry.healthKey} of a pair of adapter and offer. */
-export function healthKeyOf({ name }: ProviderAdapter, { service, provider, model }: Offer): string {
+export function healthKeyOf(
+  { name }: Pick<ProviderAdapter, 'name'>,
+  { service, provider, model }: Pick<Offer, 'service' | 'provider' | 'model'>,
+): string {
   return JSON.stringify([name, service, provider, model])
 }
 

@@ -78,7 +78,7 @@ export interface Consideration {
   readonly health: HealthView | undefined
 }
 
-/** After this long unobserved, a measured latency no longer excludes an offer. As long as a breaker stays open at most. */
+/** After this long unmeasured, a latency no longer excludes an offer. As long as a breaker stays open at most. */
 const FORGIVEN_MS = 120_000
 
 /**
@@ -102,14 +102,17 @@ export function consider(entry: CatalogEntry, rank: number, consideration: Consi
   if (lacking) return new Rejection(entry, 'capability', lacking)
   const reading = consideration.health?.read(entry.healthKey)
   const condition = reading?.condition ?? 'ok'
-  let latencyMs = (demands.needs.streaming ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
+  const isStream = demands.needs.streaming === true
+  let latencyMs = (isStream ? reading?.firstEventMs : reading?.answerMs) ?? offer.latencyMs
   let slow = tooSlow(latencyMs, demands)
-  // An offer that was too slow gets no requests, so without this its measured latency would never improve.
-  if (slow && (reading?.seenMs ?? 0) >= FORGIVEN_MS) {
+  // An offer that was too slow gets no such requests, so without this its measured latency would never improve. It may still be
+  // observed: streams say nothing about whole answers.
+  const unmeasuredMs = Math.max(reading?.seenMs ?? 0, (isStream ? reading?.firstEventAgeMs : reading?.answerAgeMs) ?? 0)
+  if (slow && unmeasuredMs >= FORGIVEN_MS) {
     latencyMs = offer.latencyMs
     slow = tooSlow(latencyMs, demands)
   }
-  if (slow) return new Rejection(entry, 'capability', slow)
+  if (slow) return new Rejection(entry, 'capability', slow, { latencyMs })
   const long = tooLong(offer, demands)
   if (long) return new Rejection(entry, 'capability', `it takes ${long.most} ${long.unit} at most`, { tooLong: long })
 

@@ -43,7 +43,7 @@ export interface DecisionRecord {
   /** First choice first, at most {@link RECORDED_MAX}. */
   readonly candidates: readonly RecordedCandidate[]
   readonly candidatesOmitted?: number
-  /** At most {@link RECORDED_MAX}, those that were too expensive before all others. */
+  /** At most {@link RECORDED_MAX}, those that were too expensive or too slow before all others. */
   readonly rejected: readonly RecordedRejection[]
   readonly rejectedOmitted?: number
   readonly notOffered?: readonly string[]
@@ -121,10 +121,11 @@ export interface RecordedRejection {
   readonly detail: string
   /** The ceiling. Present only where money was the reason. */
   readonly charge?: string
+  /** Present only where money was the reason, or where it was too slow. */
+  readonly latencyMs?: number
   /** Expected charge. Absent: the ceiling. The fields from here on are of what a limit or the balance alone kept from serving. */
   readonly chargeExpected?: string
   readonly quality?: number
-  readonly latencyMs?: number
   readonly position?: number
   readonly isSimulated?: true
   /** Absent: `ok`. */
@@ -210,12 +211,15 @@ function planned(
   }
 }
 
-/** The rejections that a record contains, in their order. A replay needs those that had a part in the scores and draws. */
+/**
+ * The rejections that a record contains, in their order. A replay needs those that had a part in the scores and draws, and those
+ * that were measured to be too slow.
+ */
 function keptOf(rejected: Route['rejected']): Route['rejected'] {
   if (rejected.length <= RECORDED_MAX) return rejected
-  const needed = rejected.filter(({ candidate }) => candidate).slice(0, RECORDED_MAX)
-  const others = rejected.filter(({ candidate }) => !candidate).slice(0, RECORDED_MAX - needed.length)
-  const kept = new Set([...needed, ...others])
+  const needed = rejected.filter(({ candidate }) => candidate)
+  const slow = rejected.filter(({ latencyMs }) => latencyMs !== undefined)
+  const kept = new Set([...new Set([...needed, ...slow, ...rejected])].slice(0, RECORDED_MAX))
   return rejected.filter((rejection) => kept.has(rejection))
 }
 

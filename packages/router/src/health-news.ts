@@ -1,5 +1,6 @@
 import { type CapacityLimits, ownLimits } from './capacity.ts'
 import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
+import { recentMs } from './latency.ts'
 
 /**
  * What one process knows about one pair, in a form for other processes. All times are relative to the moment of publishing,
@@ -15,6 +16,7 @@ export interface HealthNews {
   rateLimited: number
   /** Time since the last answer. Absent: none yet. */
   answeredMs?: number
+  /** Present if measured in the last two minutes. So is `firstEventMs`. */
   answerMs?: number
   firstEventMs?: number
   pause?: { condition: PauseCondition; forMs: number }
@@ -60,8 +62,8 @@ export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: n
     failures: cell.failures * worth,
     rateLimited: cell.rateLimited * worth,
     answeredMs: cell.answeredAt === 0 ? undefined : Math.max(0, now - cell.answeredAt),
-    answerMs: cell.answers.meanMs,
-    firstEventMs: cell.firstEvents.meanMs,
+    answerMs: recentMs(cell.answers, now),
+    firstEventMs: recentMs(cell.firstEvents, now),
     pause: cell.pausedUntil > now ? { condition: cell.pauseCondition, forMs: cell.pausedUntil - now } : undefined,
     breaker: cell.openUntil === 0 ? undefined : { forMs: Math.max(0, cell.openUntil - now) },
     inFlightMax,

@@ -15,6 +15,10 @@ export interface HealthReading {
   answerMs: number | undefined
   /** Smoothed time to the first event of a stream. `undefined` until measured. */
   firstEventMs: number | undefined
+  /** Time since `answerMs` was last measured, in milliseconds. Absent: not known. */
+  answerAgeMs?: number
+  /** Time since `firstEventMs` was last measured, in milliseconds. Absent: not known. */
+  firstEventAgeMs?: number
   /** Share of `samples` that failed by the provider's fault, 0 to 1. `undefined` without samples. 429s do not count as failures. */
   errorRate?: number
   /** Share of 429s among 429s and `samples` together, 0 to 1. `undefined` without either. */

@@ -69,6 +69,22 @@ describe('the breaker', () => {
     expect(condition()).toBe('probe')
   })
 
+  test('opens no second time for one of them that fails only when a probe may come', () => {
+    const { health, fail, pass, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(6_000)
+    health.record(KEY, { outcome: 'failed', kind: 'timeout', tookMs: 30_000 })
+    expect(condition()).toBe('probe')
+    health.begin(KEY)
+    pass(30_000)
+    health.record(KEY, { outcome: 'failed', kind: 'timeout', tookMs: 30_000 })
+    expect(condition()).toBe('sick')
+    pass(9_999)
+    expect(condition()).toBe('sick')
+    pass(1)
+    expect(condition()).toBe('probe')
+  })
+
   test('opens at the smallest sample also where that took some seconds', () => {
     const { fail, pass, condition } = healthAt()
     for (let i = 0; i < 4; i += 1) {

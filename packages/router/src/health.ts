@@ -81,9 +81,10 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
   const cells = new Map<string, Cell>()
   let heard: ReadonlyMap<string, Hearsay> = new Map()
 
-  function fail(cell: Cell, now: number): void {
+  function fail(cell: Cell, startedAt: number, now: number): void {
     count(cell, 'failure', halfLifeMs, now)
-    const probeFailed = cell.openUntil !== 0 && cell.openUntil <= now
+    // An attempt that was under way when the breaker opened is no probe, however late it fails.
+    const probeFailed = cell.openUntil !== 0 && cell.openUntil <= now && beganSince(startedAt, cell.openUntil)
     // Rounded, so that four failures within a few seconds count as four although the first has decayed a little.
     const isEnough = Math.round(cell.samples) >= samplesMin
     const rateExceeded = cell.openUntil === 0 && isEnough && cell.failures / cell.samples >= errorRateMax
@@ -129,7 +130,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
     const { kind, retryAfterMs, caller } = observation
     switch (meaningOf(kind)) {
       case 'illness':
-        if (kind !== 'timeout' || !isAlone(cell, caller, startedAt)) fail(cell, now)
+        if (kind !== 'timeout' || !isAlone(cell, caller, startedAt)) fail(cell, startedAt, now)
         if (kind === 'timeout') note(cell.timedOut, caller, now)
         break
       case 'capacity':

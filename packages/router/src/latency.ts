@@ -33,6 +33,16 @@ export function measureAtLeast(latency: Latency, milliseconds: number, now: numb
   if (milliseconds > (latency.meanMs ?? Number.POSITIVE_INFINITY)) measure(latency, milliseconds, now)
 }
 
+/** Time since the last measurement, in milliseconds. `undefined`: there is none. */
+export function ageOf({ meanMs, measuredAt }: Latency, now: number): number | undefined {
+  return meanMs === undefined ? undefined : Math.max(0, now - measuredAt)
+}
+
+/** The mean, unless it is so old that it no longer tells how long the pair takes now. */
+export function recentMs(latency: Latency, now: number): number | undefined {
+  return (ageOf(latency, now) ?? 0) < OLD_MS ? latency.meanMs : undefined
+}
+
 /** The 95th percentile of the newest measurements. `undefined` until there are eight. */
 export function slowest(latency: Latency): number | undefined {
   const { newest } = latency

@@ -176,7 +176,8 @@ function packRejections(rejected: readonly RecordedRejection[], usages: PackedUs
   for (const { provider, model, adapter, reason, detail, expected, most, otherMeters, ...money } of rejected) {
     const last = packed.at(-1)
     const offer: [string, string | 0, MoneyFields?] = [provider, model === provider ? 0 : model]
-    if (money.charge !== undefined) offer.push({ ...money, usage: placeOf(usages, { expected, most, otherMeters }) })
+    if (money.charge !== undefined || money.latencyMs !== undefined)
+      offer.push({ ...money, usage: placeOf(usages, { expected, most, otherMeters }) })
     if (last && last[0] === adapter && last[1] === reason && last[2] === detail) last[3].push(offer)
     else packed.push([adapter, reason, detail, [offer]])
   }

@@ -144,6 +144,22 @@ describe('the order of candidates', () => {
     expect(order(planned(only))).toEqual(['claude-3-haiku'])
   })
 
+  test('gives one whose answers were too slow another chance, although its streams go on', () => {
+    let now = 0
+    const health = createHealth({ clock: () => now })
+    const [slow] = createCatalog([anthropic]).forService('gpt')
+    const healthKey = slow?.healthKey ?? ''
+    health.record(healthKey, { outcome: 'succeeded', latencyMs: 9_000, isStream: false })
+    for (let passed = 0; passed < 12; passed += 1) {
+      now += 10_000
+      health.record(healthKey, { outcome: 'answering', latencyMs: 100 })
+      health.record(healthKey, { outcome: 'succeeded', isStream: true })
+    }
+    const only = { configuration: presets.balanced({ latencyMsMax: 500 }), catalog: createCatalog([anthropic]), health }
+    expect(order(planned(only))).toEqual(['claude-3-haiku'])
+    expect(health.tell(0)).toEqual([expect.objectContaining({ answerMs: undefined, firstEventMs: 100 })])
+  })
+
   test('is drawn in proportion to the weights', () => {
     const configuration = presets.balanced({ strategy: 'weighted', weights: { 'gpt-4o': 3, 'gpt-4': 1 } })
     let seed = 7

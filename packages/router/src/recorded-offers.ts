@@ -38,6 +38,11 @@ export class RecordedOffers {
       predictMost: (offer) => credits(this.#charged(offer).ceiling),
     }
     const readings = new Map(this.#recorded.map(({ candidate, entry }) => [entry.healthKey, readingOf(candidate)]))
+    // Of an offer that was too slow, only that is known. A catalog may have it, with the time that it states.
+    for (const { charge, latencyMs, ...offer } of record.rejected) {
+      if (charge !== undefined || latencyMs === undefined) continue
+      readings.set(healthKeyOf({ name: offer.adapter }, { service, ...offer }), readingOf({ latencyMs }))
+    }
     this.health = { read: (healthKey) => readings.get(healthKey) }
   }
 
@@ -92,7 +97,13 @@ function entryOf(service: string, candidate: RecordedCandidate): CatalogEntry {
   return { offer, adapter, healthKey: healthKeyOf(adapter, offer), position }
 }
 
-function readingOf({ condition = 'ok', latencyMs, errorRate, rateLimitedRate, samples }: RecordedCandidate) {
+function readingOf({
+  condition = 'ok',
+  latencyMs,
+  errorRate,
+  rateLimitedRate,
+  samples,
+}: Pick<RecordedCandidate, 'condition' | 'latencyMs' | 'errorRate' | 'rateLimitedRate' | 'samples'>) {
   return { condition, answerMs: latencyMs, firstEventMs: latencyMs, errorRate, rateLimitedRate, samples }
 }
 

@@ -63,7 +63,7 @@ function textsOf(texts: UsageTexts, usage: readonly UsageQuantity[]): readonly s
 
 /** A rejection as a record keeps it. The other parameters are those of {@link recordedCandidate}. */
 export function recordedRejection(
-  { entry, reason, detail, charge, candidate }: Rejection,
+  { entry, reason, detail, charge, latencyMs, candidate }: Rejection,
   request?: RouteRequest,
   texts: UsageTexts = new Map(),
 ): RecordedRejection {
@@ -75,6 +75,7 @@ export function recordedRejection(
     reason,
     detail,
     ...(charge !== undefined && { charge: formatCredits(charge) }),
+    ...(latencyMs !== undefined && { latencyMs: rounded(latencyMs) }),
     ...(candidate && {
       chargeExpected: candidate.chargeExpected === charge ? undefined : formatCredits(candidate.chargeExpected),
       quality: offer.quality,

@@ -46,7 +46,7 @@ export function replayDecision(record: DecisionRecord, options: ReplayOptions = 
   }
   const draws = options.catalog ? record.draws : (record.recordedDraws ?? record.draws)
   const input = {
-    request: requestOf(record, offers),
+    request: requestOf(record, offers, options),
     configuration: options.configuration ?? parseServiceConfiguration(record.configuration.differs),
     catalog: options.catalog ?? offers.catalog,
     prices: options.prices ?? offers.prices,
@@ -62,8 +62,10 @@ export function replayDecision(record: DecisionRecord, options: ReplayOptions = 
   return { record: replayed, isSame: diff.length === 0, diff }
 }
 
-function requestOf({ service, operation, request, complexity }: DecisionRecord, offers: RecordedOffers): RouteRequest {
-  const { expected: _, most: __, mostIfPriced, session, ...same } = request
+function requestOf(record: DecisionRecord, offers: RecordedOffers, { prices }: ReplayOptions): RouteRequest {
+  const { service, operation, request, complexity } = record
+  const { expected: _, most: __, mostIfPriced, session: ___, ...same } = request
+  const session = prices ? request.session : chargedSessionOf(record)
   const features = complexity?.features
   return {
     ...same,
@@ -75,6 +77,16 @@ function requestOf({ service, operation, request, complexity }: DecisionRecord, 
     ...(features && { features: () => ({ ...NO_FEATURES, ...features }) }),
     ...(session && { session: { ...session, cachedInput: quantity(session.cachedInput) } }),
   }
+}
+
+/**
+ * The session, as far as the recorded charges account for it: with the candidate whose charge assumes a cache. If none does, there
+ * was no cache worth keeping. Under `accuracyFirst`, no candidate is recorded for it.
+ */
+function chargedSessionOf({ outcome, request, session, candidates, configuration }: DecisionRecord) {
+  if (outcome !== 'planned' || configuration.differs.accuracy_first) return request.session
+  const adapter = session && candidates[session.candidate]?.adapter
+  return request.session && adapter !== undefined ? { ...request.session, adapter } : undefined
 }
 
 /** Repeats the recorded draws. If the replay needs more, it gets 0.5, the neutral middle. */

@@ -75,6 +75,8 @@ export class Rejection {
   readonly allowed: Credits | undefined
   /** What did not fit, where that was the only obstacle. */
   readonly tooLong: TooLong | undefined
+  /** Its time, as measured, or as the offer states, where that was too slow. */
+  readonly latencyMs: number | undefined
   /** The candidate that it would have been, where the request limit or the balance was the reason. Others were scored beside it. */
   readonly candidate: Candidate | undefined
   readonly #words: string
@@ -87,8 +89,9 @@ export class Rejection {
       charge,
       allowed,
       tooLong,
+      latencyMs,
       candidate,
-    }: { charge?: Credits; allowed?: Credits; tooLong?: TooLong; candidate?: Candidate } = {},
+    }: { charge?: Credits; allowed?: Credits; tooLong?: TooLong; latencyMs?: number; candidate?: Candidate } = {},
   ) {
     this.entry = entry
     this.reason = reason
@@ -96,6 +99,7 @@ export class Rejection {
     this.charge = charge
     this.allowed = allowed
     this.tooLong = tooLong
+    this.latencyMs = latencyMs
     this.candidate = candidate
   }
 

@@ -63,7 +63,7 @@ export interface ServiceConfiguration {
   readonly qualityMin: number
   /**
    * Maximum predicted time to the first token of a stream, or to a whole answer: as measured, or as the offer states. `null`:
-   * any. A measurement excludes nobody once two minutes have passed without a new observation.
+   * any. A measurement excludes nobody once two minutes have passed without a new one of its kind.
    */
   readonly latencyMsMax: number | null
   /**

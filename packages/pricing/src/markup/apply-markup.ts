@@ -4,7 +4,19 @@ import { type PriceBookProblem, problemOfIssue } from '../document/problem.ts'
 import type { Rate } from '../document/rules.ts'
 import { InvalidPriceBookError } from '../errors.ts'
 import { PriceBook } from '../price-book.ts'
-import { add, compare, decimal, divide, multiply, type Rational, rational, rationalText, subtract, ZERO } from '../rational.ts'
+import {
+  add,
+  compare,
+  decimal,
+  divide,
+  greatest,
+  multiply,
+  type Rational,
+  rational,
+  rationalText,
+  subtract,
+  ZERO,
+} from '../rational.ts'
 import { rounded } from '../rules/rounding.ts'
 import { unitsIn } from '../units.ts'
 import { type Markup, type MarkupDocument, type MarkupRule, markupSchema } from './markup-document.ts'
@@ -61,12 +73,14 @@ function markedUp(costs: PriceBook, { version }: PriceVersion, entry: PriceEntry
   const wholeCall = rules.filter(({ meters }) => meters === undefined)
   const ofCall = (amount: string) => priceOf(decimal(amount), wholeCall, markup)
   const fee = feeOf(entry, wholeCall, markup)
-  const { connect_fee, minimum_charge: minimum, maximum_charge: maximum, windows } = entry
+  const { connect_fee, minimum_charge, maximum_charge: maximum, windows, ...same } = kept
+  const minimum = minimum_charge === undefined ? ZERO : ofCall(minimum_charge)
   return {
-    ...kept,
+    ...same,
     rates: entry.rates.map((rate) => markedUpRate(rate, rules, markup)),
     ...(connect_fee !== undefined || fee.numerator > 0n ? { connect_fee: rationalText(fee) } : {}),
-    ...(minimum !== undefined && { minimum_charge: rationalText(ofCall(minimum)) }),
+    // What is given away has no minimum.
+    ...(minimum.numerator > 0n && { minimum_charge: rationalText(minimum) }),
     ...(maximum && { maximum_charge: { ...maximum, amount: rationalText(wholeSteps(ofCall(maximum.amount), markup)) } }),
     ...(windows && {
       windows: windows.map(({ rates, ...window }) => ({
@@ -131,12 +145,10 @@ function fixedFor(fixed: NonNullable<MarkupRule['fixed']>, { unit, size }: { uni
   return factor ? multiply(multiply(decimal(fixed.amount), factor), divide(size, decimal(fixed.per))) : ZERO
 }
 
-/** Rounds a limit up to whole rounding steps, so that rounding a charge cannot exceed it. */
+/** Rounds a limit up to whole rounding steps, so that rounding a charge cannot exceed it. At least one, as a limit is above zero. */
 function wholeSteps(amount: Rational, { rounding }: Markup): Rational {
-  return rounded(amount, {
-    rule: { mode: 'up', step: rounding?.step ?? '1', point: 'total' },
-    step: decimal(rounding?.step ?? '1'),
-  })
+  const step = decimal(rounding?.step ?? '1')
+  return greatest(step, rounded(amount, { rule: { mode: 'up', step: rounding?.step ?? '1', point: 'total' }, step }))
 }
 
 function isFor({ services, providers, models }: MarkupRule, { service, provider, model }: PriceEntry): boolean {

@@ -91,6 +91,18 @@ test('fees, limits, tiers and windows are marked up too; increments and factors 
   })
 })
 
+test.each<[string, MarkupDocument['rules']]>([
+  ['a discount of all', [{ discount: '100' }]],
+  ['rounding down', [{ rounding: { mode: 'down', step: '100' } }]],
+])('what %s gives away has no minimum charge, and keeps a limit', (_, rules) => {
+  const limits: Partial<EntryDocument> = { minimum_charge: '0.02', maximum_charge: { amount: '0.05', action: 'cap' } }
+  const entry = marked(rules, limits)
+  expect(entry).toMatchObject({ rates: [{ amount: '0' }], maximum_charge: { amount: '1', action: 'cap' } })
+  expect(entry.minimum_charge).toBeUndefined()
+  const book = applyMarkup(costs(limits), { name: 'acme', credit_value_usd: '0.001', rules })
+  expect(costOf(book, [seconds(60)])).toBe('0')
+})
+
 test('something fixed for each call is a connect fee, also where there was none', () => {
   const book = applyMarkup(costs(), { name: 'acme', credit_value_usd: '0.001', rules: [{ fixed: { amount: '0.01' } }] })
   expect(costOf(book, [seconds(60)])).toBe('24')

@@ -96,6 +96,34 @@ test('a started package is a whole one, by request or by period', () => {
 })
 
 describe('tiers', () => {
+  test('of a whole request are reached by characters as their rate counts them', () => {
+    const counted = (counting: 'utf8_bytes' | 'code_points') =>
+      bookOf({
+        rates: [
+          {
+            unit: 'characters',
+            meter: 'characters',
+            counting,
+            tiers: {
+              mode: 'whole_request',
+              comparison: 'gt',
+              measured: ['characters'],
+              steps: [{ amount: '1' }, { above: '10', amount: '3' }],
+            },
+          },
+        ],
+      })
+    const text = (count: number, bytes: number) => ({
+      meter: 'characters',
+      unit: 'characters' as const,
+      quantity: quantity(count),
+      counts: { code_points: quantity(count), utf8_bytes: quantity(bytes) },
+    })
+    expect(costOf(counted('utf8_bytes'), [text(6, 10)])).toBe('10')
+    expect(costOf(counted('utf8_bytes'), [text(6, 12)])).toBe('36')
+    expect(costOf(counted('code_points'), [text(6, 12)])).toBe('6')
+  })
+
   const steps = [{ amount: '10' }, { above: '100', amount: '5' }, { above: '200', amount: '1' }]
 
   test('graduated: each unit at the price of its own tier', () => {
