@@ -254,9 +254,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
-    await this.#withClient((client) => client.query(this.#statements.read(statement))).catch((error: unknown) => {
-      throw unavailable(error)
-    })
+    await this.#transaction((client) => client.query(this.#statements.read(statement)))
   }
 
   async selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
