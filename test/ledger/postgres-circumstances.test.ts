@@ -86,6 +86,22 @@ describe('a database as somebody else has set it up', () => {
     await chargeFromTwo(database.url)
   })
 
+  test.each(['repeatable read', 'serializable'])(
+    'whose transactions are %s by default: of two who write the same row at once, the later waits, and does not fail',
+    async (isolation) => {
+      await admin.query(`ALTER DATABASE ${admin.database} SET default_transaction_isolation = '${isolation}'`)
+      const ledger = open(database.url)
+      await ledger.migrate()
+      await ledger.health.publish('one', 'old')
+      await admin.query("BEGIN; UPDATE farebox_provider_health SET told_at = 0 WHERE process_id = 'one'")
+      const published = ledger.health.publish('one', 'new')
+      await expect.poll(async () => (await admin.query('SELECT FROM pg_locks WHERE NOT granted')).rowCount).toBeGreaterThan(0)
+      await admin.query('COMMIT')
+      await published
+      expect(await ledger.health.read()).toMatchObject([{ processId: 'one', news: 'new' }])
+    },
+  )
+
   test('that writes times, numbers and strings in its own way, and looks for tables elsewhere', async () => {
     const settings = {
       search_path: 'nowhere',

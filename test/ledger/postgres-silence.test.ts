@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { credits } from '@farebox/core'
@@ -30,7 +31,7 @@ describe('a server that goes away', () => {
   /** Given what lets pass that the server is ready after a failed transaction, which until then does not. */
   let whenFailed: ((pass: () => void) => void) | undefined
   const sockets = new Set<Socket>()
-  const proxy = createServer((client) => {
+  const proxy = createServer({ allowHalfOpen: true }, (client) => {
     const { hostname, port } = new URL(database.url)
     const server = connect(Number(port || 5432), hostname)
     for (const socket of [client, server]) {
@@ -53,6 +54,8 @@ describe('a server that goes away', () => {
         whenFailed(() => client.destroyed || client.write(data.subarray(-6)))
       } else client.write(data)
     })
+    // A server that has gone does not answer that its client leaves.
+    client.on('end', () => isSilent || client.end())
     client.on('close', () => server.destroy())
     server.on('close', () => client.destroy())
   })
@@ -162,6 +165,36 @@ describe('a server that goes away', () => {
     await pool.query('CREATE TABLE of_the_host ()')
     await ledger.close()
     await pool.end()
+  })
+
+  test('without a word: the process of a ledger that was closed ends all the same', async () => {
+    const program = `
+      import { Ledger } from '@farebox/ledger'
+      import { postgres } from '@farebox/ledger/postgres'
+      const ledger = new Ledger(postgres({ connectionString: process.argv[1] }))
+      await ledger.balance(process.argv[2])
+      process.once('message', async () => {
+        await ledger.close()
+        process.disconnect()
+      })
+      process.send('connected')`
+    const app = spawn(
+      process.execPath,
+      ['--conditions=farebox-source', '--input-type=module', '-e', program, '--', url, accountId],
+      {
+        cwd: import.meta.dirname,
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      },
+    )
+    const ended = once(app, 'exit')
+    try {
+      await once(app, 'message')
+      isSilent = true
+      app.send('close')
+      expect(await ended).toEqual([0, null])
+    } finally {
+      app.kill('SIGKILL')
+    }
   })
 
   test('in the moment in which it takes a connection: the process goes on', async () => {

@@ -144,6 +144,15 @@ describe('a ledger in Postgres', () => {
     await away.close()
   })
 
+  test('a setting in the connection string that the server does not take is no fault of the change', async () => {
+    const wrong = new Ledger(postgres({ connectionString: `${database.url}?options=-c%20statement_timeout%3Dsoon` }))
+    await expect(wrong.charge({ accountId, ...work })).rejects.toMatchObject({
+      code: 'LEDGER_UNAVAILABLE',
+      message: expect.stringContaining('refused the connection: invalid value for parameter "statement_timeout": "soon"'),
+    })
+    await wrong.close()
+  })
+
   test("a key expires by the server's clock, whatever the host's says", async () => {
     const { rows } = await pool.query('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now')
     const now = Number(rows[0].now)

@@ -46,12 +46,16 @@ export function unavailable(error: unknown): unknown {
   if (code.startsWith('22') || code.startsWith('54') || code === '23514' || code === '23502') {
     return new LedgerInternalError("a change does not fit the ledger's tables; nothing was changed", error)
   }
-  if (code === '3D000' || code === '28P01' || code === '28000') {
-    return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)
-  }
   if (code === '42P01') return noTables(error)
   if (code === '42703') return oldTables(error, messageOf(error))
   return new LedgerUnavailableError(`Postgres failed: ${messageOf(error)}`, error)
+}
+
+/** Translates a failure to connect. Whatever its code, no change is at fault: a setting of the connection may not be valid. */
+export function notConnected(error: unknown): unknown {
+  const isToldByServer = typeof error === 'object' && error !== null && 'severity' in error
+  if (!isToldByServer) return unavailable(error)
+  return new LedgerUnavailableError(`Postgres refused the connection: ${messageOf(error)}`, error)
 }
 
 function codeOf(error: unknown): string {

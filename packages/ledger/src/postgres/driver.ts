@@ -7,7 +7,7 @@ import type { NewRows } from '../machine/state.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { loads, tables } from '../tables.ts'
-import { forgotPrepared, isConflict, lacksTransaction, unavailable } from './classify-error.ts'
+import { forgotPrepared, isConflict, lacksTransaction, notConnected, unavailable } from './classify-error.ts'
 import {
   ask,
   hasOwnProcess,
@@ -184,6 +184,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly #answerTimeoutMs: number | undefined
   #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
+  /** The connections that the ledger opened. */
+  readonly #opened = new Set<object>()
   /** A pool can be ended only once, whoever closes this at the same time. */
   #ending: Promise<void> | undefined
   #closed = false
@@ -254,9 +256,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
-    await this.#withClient((client) => client.query(this.#statements.read(statement))).catch((error: unknown) => {
-      throw unavailable(error)
-    })
+    await this.#transaction((client) => client.query(this.#statements.read(statement)))
   }
 
   async selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
@@ -292,6 +292,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     const pool = await this.#pool?.catch(() => undefined)
     this.#pool = undefined
     if (pool && !this.#options.pool) await pool.end()
+    // A server that vanished does not take its leave, and must not keep the process alive.
+    for (const client of this.#opened as Set<{ unref?(): void }>) client.unref?.()
   }
 
   /** Applies operations in a transaction that the host has begun. After a conflict, the host must retry it. */
@@ -373,7 +375,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
     const pool = await this.#open()
-    const client = await pool.connect()
+    const client = await pool.connect().catch((error: unknown) => {
+      throw notConnected(error)
+    })
     // A broken connection rejects its statements, which suffices, but then emits `error`, which needs a listener or ends Node.
     const ignore = () => undefined
     client.on?.('error', ignore)
@@ -407,7 +411,11 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       query_timeout: READ_TIMEOUT_MS,
     })
     // A server may go down just as it accepts a connection, before the caller waiting for the connection can add a listener.
-    pool.on('connect', (client) => client.on('error', () => undefined))
+    pool.on('connect', (client) => {
+      client.on('error', () => undefined)
+      this.#opened.add(client)
+    })
+    pool.on('remove', (client) => this.#opened.delete(client))
     // The pool replaces an idle connection that the server ends. Without a listener, its error would end the process.
     pool.on('error', () => undefined)
     return pool
