@@ -296,6 +296,14 @@ describe('what recorded work would have cost', () => {
     expect(await read(1_000)).toEqual([205, 205, true, 'low', false])
   })
 
+  it('is a price for work that was free', async () => {
+    const box = await openBox({ prices: bookOf(() => '0') })
+    const { accountId } = await openAccount(box)
+    await box.workflow({ accountId, name: 'free' }).record('gpt', 'gpt-4', 1_000, 'tokens')
+    const priced = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(priced).toMatchObject({ calls: 1, creditsThen: 0n, creditsNow: credits(25), notReplayed: [] })
+  })
+
   it('counts what a balance did not cover like what was charged, of corrections too', async () => {
     const box = await openBox()
     const { accountId } = await openAccount(box, { balance: credits(5) })
