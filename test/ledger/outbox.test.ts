@@ -543,6 +543,31 @@ test('an event tells why its receiver could not be reached, and not only that fe
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 
+test('a handler hears which attempt it is, and until twice its time has passed nobody else may try', async () => {
+  await fall()
+  const attempts: number[] = []
+  const due: number[] = []
+  const outbox = new Outbox(ledger, {
+    timeoutMs: 60_000,
+    retryDelayMs: () => 1,
+    async deliver(event) {
+      attempts.push(event.attempts)
+      for (const laterMs of [119_999, 1]) {
+        now += laterMs
+        due.push((await ledger.eventsDue(10)).events.length)
+      }
+      if (attempts.length === 1) throw new Error('not yet')
+    },
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  now += 1
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  expect([attempts, due]).toEqual([
+    [1, 2],
+    [0, 1, 0, 1],
+  ])
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {
