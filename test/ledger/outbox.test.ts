@@ -543,6 +543,18 @@ test('an event tells why its receiver could not be reached, and not only that fe
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 
+test('a webhook tells times as ISO 8601 and amounts in credits, and may be signed with just 24 bytes', async () => {
+  const shortest = `whsec_${Buffer.from('x'.repeat(24)).toString('base64')}`
+  const data = { resetsAt: START, closedAt: null, spent: credits('2.5'), percent: 80 }
+  const event = { id: 'e1', type: 'budget_threshold', accountId, createdAt: START, data, attempts: 1 }
+  await webhook({ url, secret: shortest })(event as unknown as LedgerEvent, AbortSignal.timeout(10_000))
+  const time = '2026-07-15T12:00:00.000Z'
+  expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({
+    created_at: time,
+    data: { resets_at: time, closed_at: null, spent: '2.5', percent: 80 },
+  })
+})
+
 test('a handler hears which attempt it is, and until twice its time has passed nobody else may try', async () => {
   await fall()
   const attempts: number[] = []

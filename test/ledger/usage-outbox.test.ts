@@ -334,6 +334,26 @@ describe.each([
     expect(told.filter((name) => name.startsWith('ada'))).toEqual(['ada a1', 'ada a2', 'ada a3'])
   })
 
+  test('that failed waits as long as was said, however often others look, and is listed from when it was given up', async () => {
+    await charge('ada', 'u1')
+    const told: string[] = []
+    const outbox = outboxTo([], {
+      retryDelayMs: () => 3_600_000,
+      deliver(record) {
+        told.push(nameOf(record))
+        throw record.accountId === 'bob' ? new DeliveryRefusedError('never') : new Error('not yet')
+      },
+    })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    await charge('ada', 'u2')
+    await charge('bob', 'u3')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 1 })
+    expect(told).toEqual(['ada u1', 'bob u3'])
+    const [{ givenUpAt = 0 } = {}] = await Array.fromAsync(outbox.givenUp())
+    expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt }))).toHaveLength(1)
+    expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt + 1 }))).toEqual([])
+  })
+
   test('that nobody will ever take is given up, told apart, and passed', async () => {
     const told: string[] = []
     const deliver = (record: UsageRow) => {
