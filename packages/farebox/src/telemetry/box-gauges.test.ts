@@ -1,4 +1,4 @@
-import { simulated } from '@farebox/providers/simulated'
+import type { ProviderAdapter } from '@farebox/core'
 import { createCatalog, type HealthReading } from '@farebox/router'
 import { expect, it } from 'vitest'
 import { boxGauges, type GaugedBox } from './box-gauges.ts'
@@ -6,11 +6,11 @@ import { metricsText } from './metric-family.ts'
 
 /** The lines of the page about a box whose every figure is another number. */
 async function linesOf({ reading, ...ledger }: { reading?: HealthReading } & Partial<GaugedBox['ledger']> = {}) {
-  const provider = simulated({ services: ['voice_stt'] })
-  const [offer] = provider.offers.filter(({ service }) => service === 'voice_stt')
+  const offer = { service: 'voice_stt', provider: 'deepgram', model: 'nova-3', capabilities: {}, quality: 0.9, latencyMs: 400 }
+  const provider: ProviderAdapter = { name: 'ears', isSimulated: false, availability: { status: 'ready' }, offers: [offer] }
   const box = {
     providers: [provider],
-    catalog: createCatalog([{ ...provider, offers: offer ? [offer] : [] }]),
+    catalog: createCatalog([provider]),
     health: { read: () => reading },
     concurrency: { stats: () => [{ adapter: 'simulated', limit: 9, running: 8, waiting: 5 }] },
     ledger: {
