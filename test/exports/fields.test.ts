@@ -131,3 +131,28 @@ it.each(stores)('%s: FOCUS names each account, and corrects in the month of the 
     )
   })
 })
+
+it.each(stores)('%s: an export of one account and month has nothing of another, chargebacks neither', async (_, open) => {
+  await withLedger(open, async (ledger, clock) => {
+    for (const accountId of ['a', 'b']) {
+      await ledger.openAccount({ accountId, name: accountId })
+      await ledger.grant({ accountId, grantId: `order-${accountId}`, amount: credits(100) })
+      await ledger.charge({ accountId, usageId: `u-${accountId}`, ...gpt, usage: tokens })
+    }
+    clock.now = FEBRUARY
+    for (const accountId of ['a', 'b']) {
+      await ledger.refund({ accountId, usageId: `u-${accountId}`, correctionId: `back-${accountId}` })
+      await ledger.chargeback({ accountId, grantId: `order-${accountId}` })
+    }
+    const idsOf = async (range: { accountId?: string; from?: number; until?: number }) => {
+      const usage = await read(exportUsage(ledger, { format: 'focus', focus, ...range }))
+      const purchases = await read(exportPurchases(ledger, { format: 'focus', focus, ...range }))
+      return [...usage.map((row) => row.x_UsageId), ...purchases.map((row) => `${row.x_GrantId} ${row.ChargeCategory}`)].sort()
+    }
+    expect(await idsOf({ accountId: 'a' })).toEqual(['back-a', 'order-a Adjustment', 'order-a Purchase', 'u-a'])
+    expect(await idsOf({ accountId: 'a', until: FEBRUARY })).toEqual(['order-a Purchase', 'u-a'])
+    expect(await idsOf({ accountId: 'b', from: FEBRUARY })).toEqual(['back-b', 'order-b Adjustment'])
+    const both = ['back-a', 'back-b', 'order-a Adjustment', 'order-b Adjustment']
+    expect(await idsOf({ from: FEBRUARY, until: FEBRUARY + 1 })).toEqual(both)
+  })
+})

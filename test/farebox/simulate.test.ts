@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { credits, microCredits, nanoUsd, quantity } from '@farebox/core'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
+import { unpackDecision } from '@farebox/router'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { simulate } from '../../packages/farebox/src/replay/simulate.ts'
@@ -57,6 +58,11 @@ function bookOf(change: (amount: string, provider: string) => string | undefined
       },
     ],
   })
+}
+
+/** A rate per thousand tokens. */
+function rate(amount: string, meter?: string) {
+  return { unit: 'tokens' as const, amount, per: '1000', ...(meter !== undefined && { meter }) }
 }
 
 /** A box that did the work of a team, under a configuration. */
@@ -190,6 +196,112 @@ describe('what recorded work would have cost', () => {
       difference: '0',
       credits_then: '51',
     })
+  })
+
+  it('is, of calls that try a provider out, no more than at the one that it was tried out instead of, as it is charged', async () => {
+    const usual = presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: 'gpt-4' })
+    const trying: ServiceConfiguration = { ...usual, strategy: 'balanced', exploration: 1 }
+    const at = (gpt4o: string, gpt4: string) => bookOf((_, provider) => ({ 'gpt-4o': gpt4o, 'gpt-4': gpt4 })[provider])
+    const worked = async (configuration: ServiceConfiguration, prices: PriceBook) => {
+      const box = await openBox({ configuration, prices, random: () => 0.5 })
+      const { accountId } = await openAccount(box)
+      const providers: string[] = []
+      for (let calls = 1; calls <= 3; calls++)
+        providers.push((await box.workflow({ accountId, name: 'chat' }).chat(question)).provider)
+      const { total_credits: spent } = await box.usage({ accountId })
+      return { box, providers, spent: credits(spent) }
+    }
+    const { box, providers, spent } = await worked(trying, at('10', '15'))
+    expect(providers).toEqual(['gpt-4o', 'gpt-4', 'gpt-4o'])
+    const changes = { strategy: 'configured', primaryAiModel: 'gpt-4' } as const
+    const simulated = await box.simulate({ ...EVER, changes })
+    const { spent: unlike } = await worked({ ...trying, ...changes }, at('10', '15'))
+    expect([simulated.creditsThen, simulated.creditsNow]).toEqual([spent, unlike])
+    expect(unlike).toBeGreaterThan(spent)
+    for (const prices of [at('20', '30'), at('10', '5'), at('30', '15'), at('10', '30')]) {
+      const { creditsNow } = await box.simulate({ ...EVER, prices })
+      expect(creditsNow).toBe((await worked(trying, prices)).spent)
+    }
+  })
+
+  it('is, of work done outside Farebox, at the first provider named that is on offer, ready and allowed to its key', async () => {
+    const { offers, ...rest } = simulated({ services: ['gpt'] })
+    const selling = (...names: string[]) => offers.filter(({ provider }) => names.includes(provider))
+    const off = { status: 'disabled', reason: 'no key' } as const
+    const box = await openBox({
+      providers: [
+        { ...rest, offers: selling('gpt-4o-mini', 'gpt-4o') },
+        { ...rest, name: 'off', availability: off, offers: selling('claude-3-haiku') },
+      ],
+    })
+    const { accountId } = await openAccount(box)
+    const key = await openKey(box, accountId, { services: [{ service: 'gpt' }] })
+    const workflow = box.workflow({ accountId, name: 'own', apiKey: await box.authenticate(key.key) })
+    await workflow.record('gpt', 'gpt-4', 1_000, 'tokens')
+    await workflow.close()
+    const outcome = async (primaryAiModel: string, fallbackAiModel: string | null = null) => {
+      const { lines, notReplayed } = await box.simulate({ ...EVER, changes: { primaryAiModel, fallbackAiModel } })
+      return lines.flatMap((line) => line.moved.map(({ to }) => to))[0] ?? notReplayed[0]?.reason ?? 'as it was'
+    }
+    expect(await outcome('gpt-4o')).toBe('gpt-4o')
+    expect(await outcome('claude-3-haiku', 'gpt-4o-mini')).toBe('gpt-4o-mini')
+    expect(await outcome('claude-3-haiku')).toContain('on offer and ready')
+    // It is not on offer any more, and would have stayed where it was.
+    expect(await outcome('gpt-4', 'gpt-4o')).toBe('as it was')
+    const services = [{ service: 'gpt' }, { service: 'gpt', provider: 'gpt-4o', enabled: false }]
+    await box.ledger.setKeyServices({ accountId, apiKeyId: key.apiKeyId, services })
+    expect(await outcome('gpt-4o', 'gpt-4o-mini')).toContain('the API key may not use')
+  })
+
+  it('is not moved where the most that a call may come to is above what its key may spend on one', async () => {
+    const box = await openBox({ configuration: presets.balanced(), random: () => 0.5 })
+    const { accountId } = await openAccount(box)
+    const key = await openKey(box, accountId, { services: [{ service: 'gpt' }] })
+    const workflow = box.workflow({ accountId, name: 'own', apiKey: await box.authenticate(key.key) })
+    await workflow.chat({ ...question, outputTokensMax: 50 })
+    const [{ details } = {}] = await box.ledger.usageOf(accountId, workflow.id)
+    const { decision } = details as { decision?: unknown }
+    const { charge, ceiling } = unpackDecision(decision)?.candidates.find(({ provider }) => provider === 'gpt-4') ?? {}
+    const [least, most] = [credits(charge ?? '0'), credits(ceiling ?? '0')]
+    expect(most).toBeGreaterThan(least)
+    for (const [limit, moved] of [
+      [most, ['gpt-4']],
+      [most - 1n, []],
+      [least, []],
+    ] as const) {
+      const services = [{ service: 'gpt' }, { service: 'gpt', provider: 'gpt-4', costLimitPerRequest: microCredits(limit) }]
+      await box.ledger.setKeyServices({ accountId, apiKeyId: key.apiKeyId, services })
+      const { lines } = await box.simulate({ ...EVER, changes: { primaryAiModel: 'gpt-4' } })
+      expect(lines.flatMap((line) => line.moved.map(({ to }) => to))).toEqual(moved)
+    }
+  })
+
+  it('is of every workflow once, however many there are; recommendations stop at the page that has as many calls as they may', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const works = Array.from({ length: 205 }, async () => {
+      await box.workflow({ accountId, name: 'work' }).record('gpt', 'gpt-4', 1_000, 'tokens')
+    })
+    await Promise.all(works)
+    const { total_credits: spent } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(same).toMatchObject({ workflows: 205, calls: 205, creditsThen: credits(spent), creditsNow: credits(spent) })
+    const read = async (callsMax: number) => {
+      const { workflows, calls, is_complete, recommendations } = await box.recommendations({ accountId, callsMax })
+      const [found] = recommendations
+      return [workflows, calls, is_complete, found?.confidence, found?.assumptions.some((said) => said.includes('typical'))]
+    }
+    expect(await read(100)).toEqual([100, 100, false, 'low', true])
+    expect(await read(101)).toEqual([200, 200, false, 'low', true])
+    expect(await read(1_000)).toEqual([205, 205, true, 'low', false])
+  })
+
+  it('is a price for work that was free', async () => {
+    const box = await openBox({ prices: bookOf(() => '0') })
+    const { accountId } = await openAccount(box)
+    await box.workflow({ accountId, name: 'free' }).record('gpt', 'gpt-4', 1_000, 'tokens')
+    const priced = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(priced).toMatchObject({ calls: 1, creditsThen: 0n, creditsNow: credits(25), notReplayed: [] })
   })
 
   it('counts what a balance did not cover like what was charged, of corrections too', async () => {
@@ -423,6 +535,37 @@ describe('recommendations', () => {
     const simulation = await box.simulate({ ...EVER, accountId, changes: { ttsProvider: 'cartesia' } })
     expect(Number(-simulation.difference / 1_000_000n)).toBe(found?.credits_saved)
     expect(credits(found?.credits_used ?? 0)).toBe(simulation.creditsThen)
+  })
+
+  it('are of high confidence where providers counted all that moves, and of less where it was derived or translated', async () => {
+    const count = (meters: Record<string, number>) => {
+      return Object.entries(meters).map(([meter, of]) => ({ meter, quantity: quantity(of), unit: 'tokens' as const }))
+    }
+    const [input, cached] = [count({ input: 2_000, output: 500 }), count({ input: 1_000, cached_input: 1_000, output: 500 })]
+    const by = (quantities: typeof input, certainty: 'exact' | 'derived') => ({ quantities, certainty })
+    const seen: string[] = []
+    for (const usage of [by(input, 'exact'), by(input, 'derived'), by(cached, 'exact')]) {
+      const chat = async () => ({ text: 'The first one.', finishReason: 'stop' as const, model: 'gpt-4', usage })
+      const plain = [{ service: 'gpt', provider: 'gpt-4o', rates: ['input', 'output'].map((meter) => rate('1', meter)) }]
+      const prices = new PriceBook({
+        name: 'test',
+        currency: 'credits',
+        versions: [
+          {
+            version: '1',
+            effective_from: '2025-01-01T00:00:00Z',
+            entries: [{ service: 'gpt', provider: 'gpt-4', rates: [rate('10')] }, ...plain],
+          },
+        ],
+      })
+      const configuration = presets.balanced({ primaryAiModel: 'gpt-4', fallbackAiModel: 'gpt-4o' })
+      const box = await openBox({ prices, configuration, providers: [{ ...simulated({ services: ['gpt'] }), chat }] })
+      const { accountId } = await openAccount(box)
+      await box.workflow({ accountId, name: 'chat' }).chat(question)
+      const [found] = (await box.recommendations({ accountId })).recommendations
+      seen.push(`${found?.to_provider} ${found?.confidence}`)
+    }
+    expect(seen).toEqual(['gpt-4o high', 'gpt-4o medium', 'gpt-4o medium'])
   })
 
   it('never name what is not ready, what the key may not use, or what saves nothing', async () => {

@@ -543,6 +543,43 @@ test('an event tells why its receiver could not be reached, and not only that fe
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 
+test('a webhook tells times as ISO 8601 and amounts in credits, and may be signed with just 24 bytes', async () => {
+  const shortest = `whsec_${Buffer.from('x'.repeat(24)).toString('base64')}`
+  const data = { resetsAt: START, closedAt: null, spent: credits('2.5'), percent: 80 }
+  const event = { id: 'e1', type: 'budget_threshold', accountId, createdAt: START, data, attempts: 1 }
+  await webhook({ url, secret: shortest })(event as unknown as LedgerEvent, AbortSignal.timeout(10_000))
+  const time = '2026-07-15T12:00:00.000Z'
+  expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({
+    created_at: time,
+    data: { resets_at: time, closed_at: null, spent: '2.5', percent: 80 },
+  })
+})
+
+test('a handler hears which attempt it is, and until twice its time has passed nobody else may try', async () => {
+  await fall()
+  const attempts: number[] = []
+  const due: number[] = []
+  const outbox = new Outbox(ledger, {
+    timeoutMs: 60_000,
+    retryDelayMs: () => 1,
+    async deliver(event) {
+      attempts.push(event.attempts)
+      for (const laterMs of [119_999, 1]) {
+        now += laterMs
+        due.push((await ledger.eventsDue(10)).events.length)
+      }
+      if (attempts.length === 1) throw new Error('not yet')
+    },
+  })
+  expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+  now += 1
+  expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+  expect([attempts, due]).toEqual([
+    [1, 2],
+    [0, 1, 0, 1],
+  ])
+})
+
 test('a handler may refuse an event for good', async () => {
   await fall()
   const outbox = new Outbox(ledger, {

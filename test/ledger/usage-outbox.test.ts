@@ -334,6 +334,26 @@ describe.each([
     expect(told.filter((name) => name.startsWith('ada'))).toEqual(['ada a1', 'ada a2', 'ada a3'])
   })
 
+  test('that failed waits as long as was said, however often others look, and is listed from when it was given up', async () => {
+    await charge('ada', 'u1')
+    const told: string[] = []
+    const outbox = outboxTo([], {
+      retryDelayMs: () => 3_600_000,
+      deliver(record) {
+        told.push(nameOf(record))
+        throw record.accountId === 'bob' ? new DeliveryRefusedError('never') : new Error('not yet')
+      },
+    })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    await charge('ada', 'u2')
+    await charge('bob', 'u3')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 1 })
+    expect(told).toEqual(['ada u1', 'bob u3'])
+    const [{ givenUpAt = 0 } = {}] = await Array.fromAsync(outbox.givenUp())
+    expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt }))).toHaveLength(1)
+    expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt + 1 }))).toEqual([])
+  })
+
   test('that nobody will ever take is given up, told apart, and passed', async () => {
     const told: string[] = []
     const deliver = (record: UsageRow) => {
@@ -697,6 +717,71 @@ describe.each([
     meter.behindMs = 0
     await expect.poll(() => outbox.deliverDue().then(() => meter.events.size)).toBe(1)
   })
+
+  test('is counted by Stripe for each account, also where the records of two have the same id', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'credits', customerOf: ({ accountId }) => `cus_${accountId}` })
+    await charge('ada', 'u1', 2)
+    await charge('bob', 'u1', 3)
+    expect(await outboxTo([], { deliver }).deliverDue()).toEqual({ delivered: 2, failed: 0, givenUp: 0 })
+    const counted = [...meter.events.values()].map(({ payload }) => `${payload.stripe_customer_id} ${payload.value}`)
+    expect(counted.sort()).toEqual(['cus_ada 2', 'cus_bob 3'])
+    // A refund takes back what was told.
+    await ledger.refund({ accountId: 'bob', usageId: 'u1', correctionId: 'back', amount: credits(1) })
+    expect(await outboxTo([], { deliver }).deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+    expect([...meter.events.values()].at(-1)?.payload).toEqual({ stripe_customer_id: 'cus_bob', value: '-1' })
+  })
+
+  test('is told to Stripe again where it is busy, or with the same request, and given up where it would be too old for it', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const deliver = stripeMeterEvents({ stripe, eventName: 'credits', customerOf: () => 'cus_ada' })
+    await charge('ada', 'u1')
+    for (const status of [401, 403, 409, 429]) {
+      meter.fail(status)
+      const outbox = outboxTo([], { name: `at_${status}`, deliver })
+      expect(await outbox.deliverDue(), String(status)).toEqual({ delivered: 0, failed: 1, givenUp: 0 })
+    }
+    expect(meter.events.size).toBe(0)
+    const refusing = {
+      billing: {
+        meterEvents: {
+          create: () => Promise.reject(Object.assign(new Error('The timestamp is too far in the past'), { statusCode: 400 })),
+        },
+      },
+    }
+    const [record] = await ledger.history.usageOf('ada', ['u1'])
+    const dayMs = 86_400_000
+    for (const [days, refused] of [
+      [33, false],
+      [35, true],
+    ] as const) {
+      const late = stripeMeterEvents({ stripe: refusing, eventName: 'credits', customerOf: () => 'cus_ada' })
+      const told = Promise.resolve(
+        late({ ...(record as UsageRow), createdAt: Date.now() - days * dayMs }, AbortSignal.timeout(1_000)),
+      )
+      const error: unknown = await told.catch((reason: unknown) => reason)
+      expect(error instanceof DeliveryRefusedError, `${days} days old`).toBe(refused)
+    }
+  })
+
+  test.each(['credits', 'micro_credits'] as const)(
+    'is told to Stripe without what the balance did not cover, in %s',
+    async (value) => {
+      const meter = await startStripeMeter()
+      onTestFinished(() => meter.close())
+      const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+      const deliver = stripeMeterEvents({ stripe, eventName: 'credits', value, customerOf: () => 'cus_ada' })
+      const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(1_500) } as const
+      await ledger.charge({ accountId: 'ada', usageId: 'u1', service: 'gpt', provider: 'gpt-4o', usage, overage: 'cap' })
+      expect(await outboxTo([], { deliver }).deliverDue()).toEqual({ delivered: 1, failed: 0, givenUp: 0 })
+      const paid = value === 'credits' ? '1000' : '1000000000'
+      expect([...meter.events.values()].map(({ payload }) => payload.value)).toEqual([paid])
+    },
+  )
 
   test('is told to two of Stripe’s meters, and counted by each', async () => {
     const meter = await startStripeMeter()

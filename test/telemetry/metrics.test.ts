@@ -5,7 +5,7 @@ import { credits, presets, type Workflow } from 'farebox'
 import parsePrometheusTextFormat from 'parse-prometheus-text-format'
 import { describe, expect, it } from 'vitest'
 import { type ApiClient, serveApi } from '../farebox/api-client.ts'
-import { openAccount, openBox, storeNames } from '../farebox/open-box.ts'
+import { openAccount, openBox, openKey, storeNames } from '../farebox/open-box.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When do you open?' }] }
 
@@ -155,6 +155,40 @@ describe.each(storeNames)('the metrics of a box on %s', (on) => {
     for (const chosen of [accountId, workflow.id, 'caller', 'nobody', 'of/the/kind', key]) expect(text).not.toContain(chosen)
     expect(new Set(families.map(({ name }) => name)).size).toBe(families.length)
     for (const { name, help } of families) expect(help, name).not.toBe('')
+  })
+
+  it('count calls that may not be made or cannot be paid as refused, whatever the reason, and not as failed', async () => {
+    const box = await openBox({ on })
+    const { accountId, key } = await openAccount(box, { balance: credits(1_000) })
+    const refused = async (code: string, work: Workflow) => {
+      await expect(work.chat(ask)).rejects.toMatchObject({ code })
+    }
+    const closed = box.workflow({ accountId, name: 'closed' })
+    await closed.open()
+    await closed.close()
+    await refused('WORKFLOW_CLOSED', closed)
+    await refused('WORKFLOW_CEILING', box.workflow({ accountId, name: 'small', maxCredits: credits('0.000001') }))
+    const least = presets.balanced({ maxCreditsPerRequest: credits('0.000001') })
+    await refused('REQUEST_LIMIT', box.workflow({ accountId, name: 'limited', configuration: least }))
+    const services = [{ service: 'gpt', enabled: false }]
+    const { key: barred } = await openKey(box, accountId, { services })
+    await refused('SERVICE_NOT_ALLOWED', box.workflow({ accountId, name: 'barred', apiKey: await box.authenticate(barred) }))
+    await box.ledger.setBudget({ accountId, userId: 'poor', period: 'day', limit: credits('0.000001') })
+    await refused('BUDGET_EXCEEDED', box.workflow({ accountId, name: 'poor', userId: 'poor' }))
+    await box.ledger.freezeAccount({ accountId, isFrozen: true })
+    await refused('ACCOUNT_FROZEN', box.workflow({ accountId, name: 'frozen' }))
+    await box.ledger.freezeAccount({ accountId, isFrozen: false })
+    const { values } = await scrape(await serveApi(box, key))
+    expect(values('farebox_calls_total', 'outcome')).toEqual([['refused', 6]])
+    const reasons = values('farebox_refusals_total', 'reason').map(([reason]) => reason)
+    expect(reasons.sort()).toEqual([
+      'ACCOUNT_FROZEN',
+      'BUDGET_EXCEEDED',
+      'REQUEST_LIMIT',
+      'SERVICE_NOT_ALLOWED',
+      'WORKFLOW_CEILING',
+      'WORKFLOW_CLOSED',
+    ])
   })
 
   it('count events that wait, and those that were given up', async () => {

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChatRequest, credits, ProviderError, quantity } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
-import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, metrics, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type FareboxOptions, InsufficientCreditsError, presets } from 'farebox'
 import { openTelemetry } from 'farebox/opentelemetry'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -327,6 +328,45 @@ describe('what callers say', () => {
   })
 })
 
+it('what a call took and held is told in seconds and in whole credits, and its tokens as the conventions count them', async () => {
+  const provider = simulated({ services: ['gpt'] })
+  const tokens = { input: 10, cached_input: 4, cached_audio_input: 3, cache_write_5m: 2, audio_input: 1 }
+  const told = { ...tokens, output: 7, audio_output: 5, reasoning: 6 }
+  const quantities = Object.entries(told).map(([meter, count]) => ({ meter, quantity: quantity(count), unit: 'tokens' as const }))
+  const adapter = {
+    ...provider,
+    async chat() {
+      await sleep(50)
+      return { text: 'Once.', finishReason: 'stop' as const, model: 'gpt-4o', usage: { quantities, certainty: 'exact' as const } }
+    },
+  }
+  const { box, accountId, workflow } = await open({ providers: [adapter], configuration: oneModel })
+  const before = await secondsOf()
+  await workflow.chat(ask)
+  const after = await secondsOf()
+  // It took 50 milliseconds or more, and by far not as many seconds.
+  const most = 40
+  const [call, attempt] = [telemetry.span('farebox chat'), telemetry.span('chat gpt-4o')]
+  expect(after.map((seconds, index) => seconds - (before[index] ?? 0) <= most)).toEqual([true, true])
+  expect(attempt.attributes['farebox.attempt.time_to_first_answer']).toBeLessThanOrEqual(most)
+  expect(attempt.attributes).toMatchObject({
+    'gen_ai.usage.input_tokens': 20,
+    'gen_ai.usage.output_tokens': 18,
+    'gen_ai.usage.cache_read.input_tokens': 7,
+    'gen_ai.usage.cache_creation.input_tokens': 2,
+  })
+  const { items } = await box.ledger.statement(accountId)
+  const held = items.flatMap(({ postings }) => postings).filter(([bucket, amount]) => bucket === 'held' && amount > 0n)
+  expect(held.map(([, amount]) => amount)).toEqual([credits(String(call.attributes['farebox.credits.held']))])
+})
+
+/** The seconds that all calls, and all attempts, have taken so far. */
+async function secondsOf(): Promise<number[]> {
+  const names = ['farebox.call.duration', 'gen_ai.client.operation.duration']
+  const told = await Promise.all(names.map((name) => telemetry.points(name)))
+  return told.map((points) => points.reduce((sum, { value }) => sum + (value as { sum: number }).sum, 0))
+}
+
 it('without an SDK nothing is recorded, and calls are not held up by telemetry that fails', async () => {
   trace.disable()
   context.disable()
@@ -338,6 +378,16 @@ it('without an SDK nothing is recorded, and calls are not held up by telemetry t
   await Array.fromAsync(stream.events)
   expect(await stream.settled).toMatchObject({ isComplete: true })
   expect(telemetry.spans()).toEqual([])
+})
+
+it('an SDK that the host registers after the first calls is told of the later ones', async () => {
+  for (const api of [trace, context, metrics]) api.disable()
+  const { workflow } = await open({ configuration: oneModel })
+  await workflow.chat(ask)
+  telemetry = registerTelemetry()
+  await workflow.chat(ask)
+  expect(telemetry.spans().map(({ name }) => name)).toEqual(['chat gpt-4o', 'farebox chat'])
+  expect(await telemetry.points('farebox.holds')).toEqual([{ attributes: { 'farebox.service': 'gpt' }, value: 1 }])
 })
 
 function fail(): never {

@@ -45,10 +45,16 @@ export function namedBy(changes: Partial<ServiceConfiguration>): ServiceConfigur
   return { ...NAMELESS, ...changes }
 }
 
-/** The provider to ask, and its model if known. */
-interface Choice {
+/** A provider, and its model if known. */
+interface Seller {
   provider: string
   model: string | undefined
+}
+
+/** The provider to ask. */
+interface Choice extends Seller {
+  /** The one that it is tried out instead of, at the host's expense: the customer pays no more than there. */
+  insteadOf?: Seller | undefined
 }
 
 /** The parts of a Farebox that replaying its calls uses. */
@@ -88,10 +94,11 @@ export class CallReplay {
     if (call.fixedBecause) return same(reasons[call.fixedBecause])
     const choice = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
     if (typeof choice === 'string') return same(choice, call.decision && this.#isServed(call, call.decision, under))
-    if (choice && (choice.provider !== call.provider || (choice.model ?? call.model) !== call.model)) {
+    const before = { provider: call.provider, model: call.model, insteadOf: insteadOf(call) }
+    if (choice && !isSameChoice({ ...choice, model: choice.model ?? call.model }, before)) {
       return this.#priced(call, choice, under)
     }
-    return under.arePricesOther ? this.#priced(call, call, under) : same()
+    return under.arePricesOther ? this.#priced(call, before, under) : same()
   }
 
   /** The offers that may serve a call today: ready, not retired, and simulated only if the call was. */
@@ -102,23 +109,20 @@ export class CallReplay {
     return isTrial ? this.#catalogOf(service, true).forService(service) : real
   }
 
-  #priced(call: RecordedCall, { provider, model }: Choice, under: ReplayUnder): Replayed {
+  #priced(call: RecordedCall, { provider, model, insteadOf }: Choice, under: ReplayUnder): Replayed {
     const { service, at, numbers, decision } = call
     const quantities = countedBy(call, { provider, model })
     if (!quantities) return same(`${reasons.images}: ${provider}`, true)
     const entries = this.#parts.catalog?.forService(service) ?? []
-    const offer = entries.find((entry) => entry.offer.provider === provider && entry.offer.model === model)?.offer
-    const source = {
-      service,
-      provider,
-      model: offer && decision ? pricedOffer(offer, decision.operation).model : model,
-      at,
-      ...numbers,
+    const sourceOf = (seller: Seller) => {
+      const found = entries.find(({ offer }) => offer.provider === seller.provider && offer.model === seller.model)
+      const priced = found && decision ? pricedOffer(found.offer, decision.operation).model : seller.model
+      return { service, provider: seller.provider, model: priced, at, ...numbers }
     }
+    const source = sourceOf({ provider, model })
     const price = under.prices.priceOf(source, quantities)
     if (!price) return same(`${reasons.no_price}: ${provider}`)
-    const other = call.pricedAs && call.provider === provider ? insteadOf(call) : undefined
-    const instead = other && under.prices.priceOf({ ...source, ...other }, quantities)
+    const instead = insteadOf && under.prices.priceOf(sourceOf(insteadOf), quantities)
     return {
       isSame: false,
       provider,
@@ -137,9 +141,10 @@ export class CallReplay {
     if (!configure && !arePricesOther) return undefined
     const record = this.#planned(call, decision, { configure, prices })
     if (record.outcome !== 'planned') return record.message ?? record.outcome
-    const [first] = record.candidates
-    const [before] = decision.candidates
-    if (!first || (first.provider === before?.provider && first.model === before.model)) return undefined
+    const [first, before] = [firstOf(record), firstOf(decision)]
+    if (!first || (before && isSameChoice(first, before))) return undefined
+    // The same one is asked first, and did not answer.
+    if (before && isSameSeller(first, before) && call.provider !== first.provider) return undefined
     const limit = this.#permission(call, first.provider)?.costLimitPerRequest ?? null
     return limit !== null && credits(first.ceiling) > limit ? reasons.not_allowed : first
   }
@@ -229,10 +234,25 @@ export class CallReplay {
   }
 }
 
-/** The provider and model whose price was charged instead of the call's own. */
-function insteadOf({ pricedAs: provider = '', decision }: RecordedCall): Choice {
-  const explored = decision?.candidates[decision.exploration?.insteadOf ?? -1]
-  return { provider, model: explored?.provider === provider ? explored.model : undefined }
+/** The candidate that a decision asks first. */
+function firstOf({ candidates, exploration }: DecisionRecord): (DecisionRecord['candidates'][number] & Choice) | undefined {
+  const [first] = candidates
+  return first && { ...first, insteadOf: exploration?.candidate === 0 ? candidates[exploration.insteadOf] : undefined }
+}
+
+/** The one that the provider of a call was tried out instead of. */
+function insteadOf({ provider, pricedAs, decision }: RecordedCall): Seller | undefined {
+  const first = decision && firstOf(decision)
+  const tried = first?.provider === provider ? first.insteadOf : undefined
+  return pricedAs === undefined || tried?.provider === pricedAs ? tried : { provider: pricedAs, model: undefined }
+}
+
+function isSameSeller(one: Seller | undefined, other: Seller | undefined): boolean {
+  return one?.provider === other?.provider && one?.model === other?.model
+}
+
+function isSameChoice(one: Choice, other: Choice): boolean {
+  return isSameSeller(one, other) && isSameSeller(one.insteadOf, other.insteadOf)
 }
 
 /**
