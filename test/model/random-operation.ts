@@ -1,5 +1,6 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { NewWorkflow, Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
+import type { NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
 import { budgetPeriods, grantSources, overagePolicies } from '../../packages/ledger/src/rows.ts'
 import type { Choices } from './choices.ts'
 import type { ReferenceAccount } from './reference-account.ts'

@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { Operations, Refusal } from '../../packages/ledger/src/operations.ts'
+import type { Operations } from '../../packages/ledger/src/operations.ts'
+import type { Refusal } from '../../packages/ledger/src/outcomes.ts'
 import { type Limit, ReferenceBudgets, type Spender } from './reference-budgets.ts'
 import { ReferenceGrants } from './reference-grants.ts'
 import {

@@ -1,5 +1,7 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { Failure, NewWorkflow, Operations, Outcome, RatedUsage, Refusal } from '../../packages/ledger/src/operations.ts'
+import type { NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { Failure, Operations, Outcome, RatedUsage } from '../../packages/ledger/src/operations.ts'
+import type { Refusal } from '../../packages/ledger/src/outcomes.ts'
 import { ReferenceLimits } from './reference-limits.ts'
 import {
   ANY_SERVICE,

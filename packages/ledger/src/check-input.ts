@@ -9,8 +9,9 @@ import {
   units,
 } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
+import type { KeyServiceInput, NewWorkflow, RolloverInput, UsageInput } from './inputs.ts'
 import { checkFieldNames, type FieldNames, newWorkflowFields } from './known-fields.ts'
-import type { KeyServiceInput, NewWorkflow, Operations, RatedUsage, RolloverInput, UsageInput } from './operations.ts'
+import type { Operations, RatedUsage } from './operations.ts'
 
 /** The largest amount in one change: a billion credits. A larger one is a mistake, and sums of many amounts must fit a column. */
 const AMOUNT_MAX = 1_000_000_000n * 1_000_000n

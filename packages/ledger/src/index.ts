@@ -7,6 +7,7 @@ export type { AccountFacts, ChangedAccount, ChargedBackGrant, HistoryRange, Ledg
 export type { BalanceRow, BalanceSource, UnreadableRow } from './import/balance-row.ts'
 export { type ImportOptions, importBalances } from './import/import-balances.ts'
 export type { ImportProblem, ImportReport } from './import/import-report.ts'
+export type * from './inputs.ts'
 export { type KeepAliveOptions, keepAlive } from './keep-alive.ts'
 export { keyPermission } from './key-ring.ts'
 export { checkFieldNames, type FieldNames } from './known-fields.ts'
@@ -26,6 +27,7 @@ export {
   type UsageOutboxReport,
 } from './outbox/usage-outbox.ts'
 export { type WebhookOptions, webhook } from './outbox/webhook.ts'
+export type * from './outcomes.ts'
 export type { ProviderHealth, ToldHealth } from './provider-health.ts'
 export type { CommitReport, QueueStats } from './queue-watch.ts'
 export * from './reader.ts'

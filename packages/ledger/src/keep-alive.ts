@@ -1,6 +1,6 @@
 import { InvalidInputError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
-import type { HeldOutcome, Refusal } from './operations.ts'
+import type { HeldOutcome, Refusal } from './outcomes.ts'
 import { unthrowing } from './unthrowing.ts'
 
 /** Which hold to keep alive, and which callbacks to call. */

@@ -1,6 +1,5 @@
 import { nearestNames } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
-import type { CallOptions } from './ledger.ts'
 import type {
   AdjustInput,
   CancelTopUpInput,
@@ -27,7 +26,8 @@ import type {
   SetBudgetInput,
   SetKeyServicesInput,
   SettleHoldInput,
-} from './operations.ts'
+} from './inputs.ts'
+import type { CallOptions } from './ledger.ts'
 
 /** What each verb takes. */
 interface Inputs {

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
+import type { CreateApiKeyInput, RotateApiKeyInput } from '../inputs.ts'
 import { keyPermission } from '../key-ring.ts'
-import type { CreateApiKeyInput, RotateApiKeyInput } from '../operations.ts'
 import { DAY, expectInvalid, HOUR, type Suite, work } from './suite.ts'
 
 export function exerciseApiKeyRotation(suite: Suite): void {

@@ -1,8 +1,8 @@
 import { credits } from '@farebox/core'
 import { describe, expect, it, vi } from 'vitest'
+import type { CreateApiKeyInput } from '../inputs.ts'
 import { keyPermission } from '../key-ring.ts'
 import { Ledger } from '../ledger.ts'
-import type { CreateApiKeyInput } from '../operations.ts'
 import type { AuthenticatedKey } from '../reader.ts'
 import { DAY, expectInvalid, type Suite } from './suite.ts'
 

@@ -1,6 +1,6 @@
 import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import type { PlaceHoldInput } from '../operations.ts'
+import type { PlaceHoldInput } from '../inputs.ts'
 import { charged, DAY, expectInvalid, HOUR, MINUTE, NOON, type Suite, usage, work } from './suite.ts'
 
 export function exerciseReserves(suite: Suite): void {

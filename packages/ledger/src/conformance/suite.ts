@@ -1,8 +1,9 @@
 import { type Credits, credits, microUnits } from '@farebox/core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { InvalidInputError } from '../errors.ts'
+import type { OpenAccountInput, PlaceHoldInput, UsageInput } from '../inputs.ts'
 import { type CallOptions, Ledger } from '../ledger.ts'
-import type { ChargedOutcome, HeldOutcome, OpenAccountInput, PlaceHoldInput, UsageInput } from '../operations.ts'
+import type { ChargedOutcome, HeldOutcome } from '../outcomes.ts'
 import type { HostTransaction, LedgerUnderTest, OpenLedger } from './ledger-under-test.ts'
 
 /** 2026-07-15 12:00:30 UTC, a Wednesday: far from the edge of every budget window except the minute's. */

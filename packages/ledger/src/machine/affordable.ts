@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { NewWorkflow, Refusal } from '../operations.ts'
+import type { NewWorkflow } from '../inputs.ts'
+import type { Refusal } from '../outcomes.ts'
 import type { BudgetRow, HoldRow, WorkflowRow } from '../rows.ts'
 import { budgetsOf, type Spender, type TightestBudget, tightestBudget } from './budgets.ts'
 import { ceilingLeft, closedEnvelope, envelopesOf } from './envelopes.ts'

@@ -1,5 +1,6 @@
 import { microCredits } from '@farebox/core'
-import type { Failure, KeyServiceInput, Operations, Outcomes } from '../operations.ts'
+import type { KeyServiceInput } from '../inputs.ts'
+import type { Failure, Operations, Outcomes } from '../operations.ts'
 import type { ApiKeyServiceRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
 import { type Decision, refuse, type Step } from './step.ts'

@@ -1,5 +1,6 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { ChargedOutcome, Operations, RatedUsage } from '../operations.ts'
+import type { Operations, RatedUsage } from '../operations.ts'
+import type { ChargedOutcome } from '../outcomes.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'

@@ -1,5 +1,6 @@
 import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@farebox/core'
-import type { CorrectedOutcome, Operations } from '../operations.ts'
+import type { Operations } from '../operations.ts'
+import type { CorrectedOutcome } from '../outcomes.ts'
 import type { Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
 import { balanceBeyond } from './balance-beyond.ts'

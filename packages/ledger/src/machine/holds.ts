@@ -1,5 +1,6 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { HeldOutcome, Operations } from '../operations.ts'
+import type { Operations } from '../operations.ts'
+import type { HeldOutcome } from '../outcomes.ts'
 import type { AccountRow, HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
 import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'

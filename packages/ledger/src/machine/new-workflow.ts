@@ -1,5 +1,6 @@
 import { microCredits } from '@farebox/core'
-import type { NewWorkflow, Operations } from '../operations.ts'
+import type { NewWorkflow } from '../inputs.ts'
+import type { Operations } from '../operations.ts'
 import type { WorkflowRow } from '../rows.ts'
 import { refuse, type Step } from './step.ts'
 

@@ -294,9 +294,9 @@ export function exerciseProviderAdapter(name: string, open: () => Promise<Provid
   })
 }
 
-/** The ProviderError that `work` fails with. Any other outcome fails the test. */
 async function* none(): AsyncGenerator<never, void, undefined> {}
 
+/** The ProviderError that `work` fails with. Any other outcome fails the test. */
 async function failureOf(work: Promise<unknown>): Promise<ProviderError> {
   const thrown = await work.then(
     (value) => expect.unreachable(`the call succeeded with ${inspect(value)}`),
