@@ -193,6 +193,8 @@ export abstract class ReferenceWork extends ReferenceLimits {
 
   /** What is due for more usage of a line: the whole of it rounded up once, less what it was billed before. */
   #due(line: readonly Usage[], { rated, roundingStep }: RatedUsage): Credits {
+    // Without a price and a step to round to, it settles nothing that is open.
+    if (rated === 0n && roundingStep === 1n) return microCredits(0n)
     const whole = sum(line.map((usage) => usage.rated)) + rated
     const rounded = whole % roundingStep === 0n ? whole : (whole / roundingStep + 1n) * roundingStep
     return positive(rounded - sum(line.map(({ charged, shortfall }) => charged + shortfall)))

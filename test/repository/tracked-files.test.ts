@@ -24,6 +24,10 @@ it('names no path of this machine and no address of its package registry', () =>
   expect(offences).toEqual([])
 })
 
+it('keeps no log that a profiler or a server has left', () => {
+  expect(trackedFiles().filter((file) => file.endsWith('.log'))).toEqual([])
+})
+
 /** Files that are committed or about to be. An unpacked archive has no git, and there every file counts. */
 function trackedFiles(): string[] {
   const files = existsSync(join(repositoryFolder, '.git'))

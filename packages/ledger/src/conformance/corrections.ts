@@ -138,6 +138,20 @@ export function exerciseCorrections(suite: Suite): void {
       expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
     })
 
+    it('what a refund left unpaid on its line is not charged to work without a price, but to the next that has one', async () => {
+      const accountId = await suite.account(5)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
+      const bill = async (usageId: string, rated: string, roundingStep = credits(1)) => {
+        const charging = { accountId, usageId, ...work, workflowId: 'w', usage: { ...usage(rated), roundingStep } }
+        return charged(await suite.ledger.charge(charging)).charged
+      }
+      expect([await bill('first', '0.04'), await bill('second', '0.04')]).toEqual([credits(1), 0n])
+      await suite.ledger.refund({ accountId, usageId: 'first' })
+      expect(await bill('failed attempt', '0', microCredits(1n))).toBe(0n)
+      expect(await bill('third', '0.04')).toBe(credits(1))
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
     it('a ceiling has room again for what was given back', async () => {
       const accountId = await suite.account(100)
       await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w', maxCredits: credits(5) })

@@ -145,6 +145,8 @@ const NOTHING_YET: Billed = { rated: microCredits(0n), charged: microCredits(0n)
  * many parts costs as much as one settlement of the whole, whatever the order of the parts.
  */
 function dueOn({ rated, charged, shortfall, uncounted }: Billed, usage: RatedUsage): Credits {
+  // What a refund left unpaid on the line is due with usage that has a price, and not with a failed attempt, which has none.
+  if (usage.rated === 0n && usage.roundingStep === 1n) return microCredits(0n)
   const whole = roundUp(rated - (uncounted?.rated ?? 0n) + usage.rated, usage.roundingStep)
   const due = whole - (charged + shortfall - (uncounted?.billed ?? 0n))
   return microCredits(due > 0n ? due : 0n)
