@@ -325,6 +325,20 @@ describe('what recorded work would have cost', () => {
     expect(await same()).toMatchObject({ calls: 1, creditsThen: credits(10), creditsNow: credits(10) })
   })
 
+  it('includes what a last charge without usage rounded up', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'rounded' })
+    await workflow.open()
+    const charge = (usageId: string, tokens: number, rated: string, roundingStep = credits(1)) => {
+      const usage = { quantity: quantity(tokens), unit: 'tokens', rated: credits(rated), roundingStep } as const
+      return box.ledger.charge({ accountId, workflowId: workflow.id, usageId, service: 'gpt', provider: 'own', usage })
+    }
+    expect(await charge('part', 1_000, '1.6', credits('0.1'))).toMatchObject({ charged: credits('1.6') })
+    expect(await charge('end', 0, '0')).toMatchObject({ charged: credits('0.4') })
+    expect(await box.simulate({ ...EVER, changes: {} })).toMatchObject({ creditsThen: credits(2), difference: 0n })
+  })
+
   it('is of each call by itself, where calls of several services and providers were named alike', async () => {
     const box = await openBox()
     const { accountId } = await openAccount(box)

@@ -81,7 +81,8 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   for (const record of records) {
     if (record.corrects !== null) continue
     const isCorrected = corrections.get(record.usageId)?.some(({ charged, shortfall }) => charged + shortfall !== 0n)
-    if (record.quantity === 0n && record.rated === 0n && !isCorrected) continue
+    const isNothing = record.quantity === 0n && record.rated === 0n && record.charged + record.shortfall === 0n
+    if (isNothing && !isCorrected) continue
     const details = detailsOf(record.details)
     const name = nameOf(record, details)
     const before = calls.get(name)
