@@ -6,6 +6,7 @@ import { RollupSums } from './machine/rollup-sums.ts'
 import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
 import { CARRY, tables } from './tables.ts'
 import type { UnreadableRowError } from './unreadable-row.ts'
+import { budgetRanges } from './verify-budgets.ts'
 
 /** Two values that should be equal and are not. */
 export interface Mismatch {
@@ -21,10 +22,11 @@ export interface Mismatch {
     | 'pins'
     | 'usage'
     | 'workflow'
+    | 'budget'
     | 'rollup'
     | 'row_unreadable'
   /**
-   * Where it was found: an entry's sequence, the id of a grant or workflow, or a service. For `row_unreadable`, which ends the
+   * Where it was found: an entry's sequence, the id of a grant, a workflow or a budget, or a service. For `row_unreadable`, which ends the
    * verification, the column.
    */
   at: string
@@ -50,6 +52,7 @@ export const verifiedTables = [
   'workflows',
   'usage_rollups',
   'workflow_rollups',
+  'budgets',
 ] as const
 
 /** All rows of one account in these tables, as of one moment. */
@@ -63,7 +66,7 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
   }
   const [account] = rows.accounts
   if (account) {
-    const { buckets, repaid } = verifyJournal(rows, expect)
+    const { buckets, repaid, setAt } = verifyJournal(rows, expect)
     verifyBalance(rows, buckets, expect)
     verifyGrants(rows, repaid, expect)
     verifyPins(rows, expect)
@@ -72,6 +75,7 @@ export function verifyAccount(accountId: string, rows: AccountRows): VerifyRepor
     verifyHolds(rows, corrections, expect)
     verifyWorkflows(rows, corrections, expect)
     verifyRollups(rows, expect)
+    verifyBudgets(rows, setAt, expect)
   } else expect('account_missing', accountId, 'an account', 'none')
   return { accountId, entries: rows.journal.length, usageRecords: rows.usage_records.length, mismatches }
 }
@@ -91,12 +95,15 @@ interface Journaled {
   buckets: Map<string, bigint>
   /** The debt that each grant repaid. */
   repaid: Map<string, bigint>
+  /** The sequence of the newest change of each budget. */
+  setAt: Map<string, number>
 }
 
 /** Checks the hash chain, and that each entry balances. */
 function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Expect): Journaled {
   const buckets = new Map<string, bigint>()
   const repaid = new Map<string, bigint>()
+  const setAt = new Map<string, number>()
   let previous = GENESIS_HASH
   for (const [index, entry] of journal.toSorted((a, b) => a.sequence - b.sequence).entries()) {
     expect('sequence_gap', String(index + 1), index + 1, entry.sequence)
@@ -104,6 +111,7 @@ function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Ex
     previous = entry.hash
     const { postings, outcome } = decodeEntry(entry)
     addRepaid(repaid, outcome)
+    if (entry.verb === 'setBudget') setAt.set(String((outcome as { budgetId?: unknown } | null)?.budgetId), entry.sequence)
     expect(
       'entry_unbalanced',
       String(entry.sequence),
@@ -114,7 +122,7 @@ function verifyJournal({ accounts: [account], journal }: AccountRows, expect: Ex
   }
   expect('head_broken', 'newest hash', previous, account?.chainHash)
   expect('head_broken', 'entries', journal.length, account?.sequence)
-  return { buckets, repaid }
+  return { buckets, repaid, setAt }
 }
 
 /** Adds what a grant repaid when it was made, began or expired. An outcome that was tampered with may be anything. */
@@ -275,6 +283,15 @@ function verifyWorkflows(
     }
   }
   for (const [line, amount] of lines) expect('workflow', line.replaceAll('\0', ' '), amount, 0n)
+}
+
+/** Checks that what each budget has used is possible by holds and usage records. */
+function verifyBudgets(rows: AccountRows, setAt: ReadonlyMap<string, number>, expect: Expect): void {
+  for (const { budget, least, most } of budgetRanges(rows, setAt)) {
+    const { budgetId, used } = budget
+    const isPossible = used >= least && used <= most
+    expect('budget', budgetId, isPossible ? used : least === most ? least : `${least} to ${most}`, used)
+  }
 }
 
 /** Checks the rollups that breakdowns read against usage records and workflows, by hour and day and in every dimension. */

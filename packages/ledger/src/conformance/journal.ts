@@ -165,6 +165,27 @@ export function exerciseJournal(suite: Suite): void {
       await writer
     })
 
+    it.each<[string, string]>([
+      ['none of what was held', 'used = 0'],
+      ['less than was charged', 'used = used - 1'],
+      ['more than was charged', 'used = used + 1'],
+    ])('verify finds a budget that has counted %s', async (_, tampering) => {
+      const accountId = await suite.account(100)
+      await suite.ledger.setBudget({ accountId, budgetId: 'b', period: 'day', limit: credits(50) })
+      // Nothing is given back for work of the millisecond in which a budget was made.
+      suite.now += 1
+      const holdId = await suite.hold(accountId, 6)
+      await suite.ledger.settleHold({ accountId, holdId, usage: usage(4) })
+      await suite.ledger.charge({ accountId, ...work, usageId: 'u', usage: usage(3) })
+      await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(1) })
+      await suite.hold(accountId, 5)
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+      await suite.sql(`UPDATE farebox_budgets SET ${tampering} WHERE account_id = '${accountId}'`)
+      const expected = String(credits(4 + 3 - 1 + 5))
+      expect((await suite.ledger.verify(accountId)).mismatches).toMatchObject([{ kind: 'budget', at: 'b', expected }])
+      await suite.sql(`UPDATE farebox_budgets SET used = ${expected} WHERE account_id = '${accountId}'`)
+    })
+
     it('an account that does not exist is a mismatch', async () => {
       expect((await suite.ledger.verify('nobody')).mismatches).toMatchObject([{ kind: 'account_missing', at: 'nobody' }])
     })
