@@ -171,6 +171,24 @@ describe('when one of the two fails', () => {
     expect(await running).toMatchObject({ status: 'succeeded', value: { text: 'two' } })
     expect(called).toEqual(['one', 'two', 'two'])
   })
+
+  test.each([
+    ['the first', 'context_too_long', 'unavailable'],
+    ['the hedge', 'unavailable', 'context_too_long'],
+  ] as const)(
+    'because the window of %s is too small, the other is not asked again if its own is no larger',
+    async (_, one, two) => {
+      const route = routeOf([
+        { provider: 'one', contextTokens: 1_000 },
+        { provider: 'two', contextTokens: 1_000 },
+        { provider: 'large', contextTokens: 2_000 },
+      ])
+      const lines = { one: { failsAfterMs: 150, kind: one }, two: { failsAfterMs: 10, kind: two }, large: 0 }
+      const played = play(lines, { route })
+      expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'large' } })
+      expect(played.called).toEqual(['one', 'two', 'large'])
+    },
+  )
 })
 
 describe('whom a hedge goes to', () => {
