@@ -224,6 +224,24 @@ describe('whom a hedge goes to', () => {
     expect(played.called).toEqual(['slow'])
   })
 
+  test('is asked of beforeAttempt though it has passed before, when it had to wait and another was asked instead', async () => {
+    const health = createHealth()
+    const asked: string[] = []
+    const played = play(
+      { paused: 0, slow: 500 },
+      {
+        health,
+        beforeAttempt: async ({ offer }, { cause }) => {
+          if (asked.length === 0) health.record('paused', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 50 })
+          asked.push(`${offer.provider} ${cause}`)
+          return undefined
+        },
+      },
+    )
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'paused' } })
+    expect(asked).toEqual(['paused first', 'slow first', 'paused hedge'])
+  })
+
   test('is nobody where beforeAttempt throws: the attempt under way goes on', async () => {
     const beforeAttempt = async (_: unknown, { cause }: { cause: string }) => {
       if (cause === 'hedge') throw new Error('the ledger is gone')
