@@ -336,6 +336,8 @@ export class CallRunner {
   async #correctCost(held: HeldRoute, late: LateAnswer<{ usage?: Usage }>): Promise<void> {
     const { usage } = late.status === 'answered' ? late.value : late.error
     if (!usage || !isUsage(usage)) return
+    // The least or the most that a failure may have used tells no more than the most that its record already has.
+    if (late.status === 'failed' && (usage.certainty === 'floor' || usage.certainty === 'ceiling')) return
     const { service, provider, model } = late.candidate.offer
     // Only the cost changes, so it does not matter whether customers have a price for all of it.
     const { quantities, serviceTier } = usage
