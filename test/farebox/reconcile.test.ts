@@ -698,6 +698,31 @@ it('compares a conversation as a whole, and looks for none of its turns', async 
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', accountId, isApplied: false }])
 })
 
+it('knows from then on that a call was free whose cost nobody had known', async () => {
+  const network = new Network()
+  const adapter = {
+    ...simulated({ services: ['phone'], name: 'telephone' }),
+    call: async (request: PhoneRequest) => network.connect(request, 0),
+    async *records() {
+      yield* network.books
+    },
+  }
+  const entries = [{ service: 'gpt', provider: 'gpt-4o', rates: [{ unit: 'tokens' as const, amount: '0.001' }] }]
+  const version = { version: '1', effective_from: '2025-01-01T00:00:00Z', entries }
+  const costs = new PriceBook({ name: 'no telephone', currency: 'usd', versions: [version] })
+  const box = await openBox({ providers: [adapter], costs, clock: () => network.time })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'taxi' })
+  await workflow.call(call)
+  network.time += MINUTE
+  network.bill(0, 0n)
+  expect((await box.reconcile()).differences).toMatchObject([
+    { type: 'late_price', estimated: null, billed: 0n, isApplied: true },
+  ])
+  expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
+  await workflow.close()
+})
+
 it('follows a price that changes back to what it was before', async () => {
   const { network, box, accountId, workflow, later } = await open('SQLite', (net, request) => net.connect(request, 60))
   await workflow.call(call)

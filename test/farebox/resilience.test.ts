@@ -262,6 +262,50 @@ describe('a failed attempt that its customer pays for', () => {
   })
 })
 
+describe('a stream that another provider is to continue, where customers pay for failed attempts', () => {
+  it('is held for once, however many fail before one continues it', async () => {
+    const held: bigint[] = []
+    const talking = (name: string, say: () => AsyncIterable<ChatEvent>) =>
+      model(name, {
+        async *streamChat() {
+          held.push((await box.ledger.balance(accountId)).held)
+          yield* say()
+        },
+      })
+    const refusing = (name: string) =>
+      talking(name, () => {
+        throw new ProviderError('not now', { provider: name, kind: 'malformed' })
+      })
+    const providers = [
+      talking('cut', async function* () {
+        yield { type: 'text', text: 'half ' }
+      }),
+      refusing('second'),
+      refusing('third'),
+      talking('last', async function* () {
+        const usage = tokens({ input: 10, output: 1_000 })
+        yield { type: 'text', text: 'an answer' }
+        yield { type: 'finish', finishReason: 'stop', model: 'last', usage }
+      }),
+    ]
+    const box = await openBox({
+      providers,
+      prices: bookOf({ cut: { any: '4' }, second: { any: '4' }, third: { any: '4' }, last: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'cut', fallbackAiModel: 'second' }),
+      failedAttempts: 'charged',
+      retries: { triesMax: 1 },
+    })
+    const { accountId } = await openAccount(box, { balance: credits(10) })
+    const workflow = box.workflow({ accountId, name: 'work' })
+    const stream = await workflow.streamChat({ ...ask, afterContent: 'continue' })
+    let said = ''
+    for await (const event of stream.events) if (event.type === 'text') said += event.text
+    expect(said).toBe('half an answer')
+    expect(held).toEqual([credits(5), credits(10), credits(10), credits(10)])
+    expect(await stream.settled).toMatchObject({ isComplete: true, creditsUsed: credits(5) })
+  })
+})
+
 describe('a failed attempt of which nobody knows what it used', () => {
   it.each([
     ['says nothing of it', undefined],
@@ -524,11 +568,37 @@ describe('a report of which a part has no price', () => {
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
   })
 
-  it('costs us what was reported, though it was told after another had answered', async () => {
+  it.each([
+    ['charged', 2, ['usual']],
+    ['ours', 0, [undefined]],
+  ] as const)(
+    'of one that was tried out and failed costs no more than at the one that it replaced: %s',
+    async (failedAttempts, paid, as) => {
+      const used = tokens({ input: 600, output: 400 })
+      const chat = async () => {
+        throw new ProviderError('cut off', { kind: 'malformed', provider: 'dearer', usage: used })
+      }
+      const { workflow, usage } = await open({
+        providers: [model('usual', answering('usual', used)), model('dearer', { chat })],
+        prices: priced('credits', ['usual', '2'], ['dearer', '3']),
+        configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+        failedAttempts,
+        random: () => 0,
+      })
+      for (const _ of [1, 2]) expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
+      const tried = (record: { provider: string }) => record.provider === 'dearer'
+      expect((await usage()).filter(tried)).toMatchObject([{ charged: credits(paid), certainty: 'exact' }])
+      const explained = (await workflow.explain()).filter(tried)
+      expect(explained.map(({ explanation }) => explanation?.provider)).toEqual(as)
+    },
+  )
+
+  it.each(['an answer', 'a failure'])('costs us what was reported, though %s told it after another had answered', async (how) => {
     const late = Promise.withResolvers<void>()
     const turtle = model('turtle', {
       chat: async () => {
         await late.promise
+        if (how === 'a failure') throw new ProviderError('cut off', { kind: 'malformed', provider: 'turtle', usage: report })
         return { text: 'turtle', finishReason: 'stop', model: 'turtle', usage: report }
       },
     })

@@ -134,6 +134,28 @@ describe('a stream that is cut after content, and may be continued', () => {
     expect(asked.slice(0, 2)).toEqual(['first first 0', 'second continuation 1'])
   })
 
+  test('asks beforeAttempt of the next though that has passed before, when it had to wait and another was asked instead', async () => {
+    const health = createHealth()
+    const asked: string[] = []
+    const played = play(
+      { paused: ['b', finish], cut: ['a', 100, failure('malformed')] },
+      {
+        health,
+        afterContent: 'continue',
+        beforeAttempt: async ({ offer }, { cause }) => {
+          if (asked.length === 0) health.record('paused', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 50 })
+          asked.push(`${offer.provider} ${cause}`)
+          return undefined
+        },
+      },
+    )
+    const { events } = await streamOf(played)
+    const reading = readAll(events)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await reading).toEqual({ read: 'ab.', error: undefined })
+    expect(asked).toEqual(['paused first', 'cut first', 'paused continuation'])
+  })
+
   test('passes over candidates that fail before they have said anything', async () => {
     const played = play(
       { first: ['a', failure('network')], down: [failure('malformed')], third: ['b', finish] },

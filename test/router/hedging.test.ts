@@ -171,6 +171,24 @@ describe('when one of the two fails', () => {
     expect(await running).toMatchObject({ status: 'succeeded', value: { text: 'two' } })
     expect(called).toEqual(['one', 'two', 'two'])
   })
+
+  test.each([
+    ['the first', 'context_too_long', 'unavailable'],
+    ['the hedge', 'unavailable', 'context_too_long'],
+  ] as const)(
+    'because the window of %s is too small, the other is not asked again if its own is no larger',
+    async (_, one, two) => {
+      const route = routeOf([
+        { provider: 'one', contextTokens: 1_000 },
+        { provider: 'two', contextTokens: 1_000 },
+        { provider: 'large', contextTokens: 2_000 },
+      ])
+      const lines = { one: { failsAfterMs: 150, kind: one }, two: { failsAfterMs: 10, kind: two }, large: 0 }
+      const played = play(lines, { route })
+      expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'large' } })
+      expect(played.called).toEqual(['one', 'two', 'large'])
+    },
+  )
 })
 
 describe('whom a hedge goes to', () => {
@@ -204,6 +222,24 @@ describe('whom a hedge goes to', () => {
     expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'slow' } })
     expect(asked).toEqual(['slow first', 'dear hedge'])
     expect(played.called).toEqual(['slow'])
+  })
+
+  test('is asked of beforeAttempt though it has passed before, when it had to wait and another was asked instead', async () => {
+    const health = createHealth()
+    const asked: string[] = []
+    const played = play(
+      { paused: 0, slow: 500 },
+      {
+        health,
+        beforeAttempt: async ({ offer }, { cause }) => {
+          if (asked.length === 0) health.record('paused', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 50 })
+          asked.push(`${offer.provider} ${cause}`)
+          return undefined
+        },
+      },
+    )
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'paused' } })
+    expect(asked).toEqual(['paused first', 'slow first', 'paused hedge'])
   })
 
   test('is nobody where beforeAttempt throws: the attempt under way goes on', async () => {

@@ -332,12 +332,15 @@ export class CallRunner {
     }
   }
 
-  /** Corrects the cost of an attempt that had been given up but answered after all, now that its usage is known. */
+  /** Corrects the cost of an attempt that had been given up and then ended after all, now that its usage is known. */
   async #correctCost(held: HeldRoute, late: LateAnswer<{ usage?: Usage }>): Promise<void> {
-    if (late.status !== 'answered' || !late.value.usage || !isUsage(late.value.usage)) return
+    const { usage } = late.status === 'answered' ? late.value : late.error
+    if (!usage || !isUsage(usage)) return
+    // The least or the most that a failure may have used tells no more than the most that its record already has.
+    if (late.status === 'failed' && (usage.certainty === 'floor' || usage.certainty === 'ceiling')) return
     const { service, provider, model } = late.candidate.offer
     // Only the cost changes, so it does not matter whether customers have a price for all of it.
-    const { quantities, serviceTier } = late.value.usage
+    const { quantities, serviceTier } = usage
     const cost = this.#parts.prices.costOf({ service, provider, model, at: held.at, serviceTier }, quantities)
     if (cost === undefined) return
     // The attempt's record is written when the call has ended, which may be later than this.

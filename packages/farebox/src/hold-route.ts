@@ -5,6 +5,7 @@ import {
   isFareboxError,
   microCredits,
   type Offer,
+  type Usage,
   type UsageQuantity,
 } from '@farebox/core'
 import { type AuthenticatedKey, type HeldOutcome, keyPermission, type Ledger, type Refusal } from '@farebox/ledger'
@@ -202,7 +203,9 @@ function heldRoute(
   let held = amount
   // Ended attempts are charged before the answer, so the hold must cover them too.
   const chargedFor = (attempts: readonly AttemptRecord[]) =>
-    parts.failedAttempts === 'charged' ? attempts.reduce((sum, one) => sum + reportedCharge(parts, one, { at, request }), 0n) : 0n
+    parts.failedAttempts === 'charged'
+      ? attempts.reduce((sum, one) => sum + lostCharge(parts, one, { route, request, at }), 0n)
+      : 0n
   return {
     route,
     holdId,
@@ -216,8 +219,8 @@ function heldRoute(
     decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
     async beforeAttempt(candidate, { cause, attempts }) {
       const needed = microCredits(holdFor(route, candidate) + chargedFor(attempts))
-      // If failed attempts are charged, a hedge or a continuation is charged along with the attempt that it joins.
-      const isBoth = parts.failedAttempts === 'charged' && (cause === 'hedge' || cause === 'continuation')
+      // If failed attempts are charged, a hedge is charged along with the attempt that it joins.
+      const isBoth = parts.failedAttempts === 'charged' && cause === 'hedge'
       const amount = isBoth ? microCredits(held + needed) : needed
       if (amount <= held) return undefined
       const outcome = await parts.ledger.extendHold({ accountId: payer.accountId, holdId, amount })
@@ -228,14 +231,29 @@ function heldRoute(
   }
 }
 
+/** The most that a failed attempt will be charged. What a cut stream produced is counted later, and is at most what it was held for. */
+function lostCharge(
+  parts: Pick<MeterParts, 'prices'>,
+  { candidate, usage, outcome }: AttemptRecord,
+  { route, request, at }: Pick<HeldRoute, 'route' | 'at'> & Pick<PlanInput, 'request'>,
+): Credits {
+  if (!usage) return outcome === 'cut' ? holdFor(route, candidate) : microCredits(0n)
+  const { exploration } = route
+  const own = reportedCharge(parts, { candidate, usage }, { at, request })
+  if (exploration?.candidate !== candidate) return own
+  const instead = reportedCharge(parts, { candidate: exploration.insteadOf, usage }, { at, request })
+  const isReplacing = instead < own
+  return isReplacing ? instead : own
+}
+
 /** What a failed attempt is charged for the usage that its provider reported. Nothing if that cannot be priced. */
 function reportedCharge(
   { prices }: Pick<MeterParts, 'prices'>,
-  { candidate, usage }: AttemptRecord,
+  { candidate, usage }: { candidate: Candidate; usage: Usage },
   { at, request }: Pick<HeldRoute, 'at'> & Pick<PlanInput, 'request'>,
 ): Credits {
   const { service, provider, model } = pricedOffer(candidate.offer, request.operation)
-  if (!usage || usage.certainty === 'ceiling') return microCredits(0n)
+  if (usage.certainty === 'ceiling') return microCredits(0n)
   const price = (quantities: readonly UsageQuantity[]) =>
     prices.priceReported({ service, provider, model, at, ...request.numbers }, quantities)
   try {

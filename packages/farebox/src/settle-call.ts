@@ -171,8 +171,11 @@ async function writeLost(
   usage: Usage,
 ): Promise<Credits> {
   const { candidate, attemptId } = attempt
-  const { priced, rating } = await priceUsage(parts, held, candidate, usage, () => usage)
   const isCharged = parts.failedAttempts === 'charged' && usage.certainty !== 'ceiling'
+  const own = await priceUsage(parts, held, candidate, usage, () => usage)
+  const { priced, rating, insteadOf } = isCharged
+    ? await atMostAsReplaced(parts, held, candidate, own)
+    : { ...own, insteadOf: undefined }
   const ours = { quantity: 0n as Quantity, rated: microCredits(0n), roundingStep: microCredits(1n) }
   const { charged } = await settleInput(payer.envelope, () => ({
     accountId: payer.accountId,
@@ -193,8 +196,10 @@ async function writeLost(
         requestId: shortEnough(attempt.requestId),
         attempt: attemptId,
         attempts: [describeAttempt(attempt, attemptId)],
+        pricedAs: insteadOf,
         // Live sound may be priced by another model than the record names.
-        explanation: isCharged && rating.query.model !== candidate.offer.model ? explain(rating) : undefined,
+        explanation:
+          isCharged && (insteadOf !== undefined || rating.query.model !== candidate.offer.model) ? explain(rating) : undefined,
       },
     },
   })).catch((error: unknown) => {
@@ -244,16 +249,25 @@ function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: At
   return isUnknown ? { quantities: held.usageOf(candidate.offer).ceiling, certainty: 'ceiling' } : undefined
 }
 
-/**
- * Prices an answer. If the router tried out a candidate at the host's expense, the customer pays no more for the usage than at
- * the candidate that it replaced. The cost is still that of the one that answered.
- */
+/** Prices an answer, as {@link atMostAsReplaced} does. */
 async function priceAnswer(parts: MeterParts, held: HeldRoute, { candidate, usage, fallback }: Answer) {
-  const own = { ...(await priceUsage(parts, held, candidate, usage ?? (await fallback()), fallback)), insteadOf: undefined }
+  return atMostAsReplaced(parts, held, candidate, await priceUsage(parts, held, candidate, usage ?? (await fallback()), fallback))
+}
+
+/**
+ * If the router tried out a candidate at the host's expense, the customer pays no more for the usage than at the candidate that it
+ * replaced. The cost is still that of the one that was called.
+ */
+async function atMostAsReplaced(
+  parts: MeterParts,
+  held: HeldRoute,
+  candidate: Candidate,
+  own: Awaited<ReturnType<typeof priceUsage>>,
+) {
   const { exploration } = held.route
-  if (exploration?.candidate !== candidate) return own
+  if (exploration?.candidate !== candidate) return { ...own, insteadOf: undefined }
   const other = await priceUsage(parts, held, exploration.insteadOf, own.usage, () => own.usage)
-  if (other.priced.rated >= own.priced.rated) return own
+  if (other.priced.rated >= own.priced.rated) return { ...own, insteadOf: undefined }
   const { rated, roundingStep, priceVersion } = other.priced
   return {
     ...own,

@@ -65,11 +65,12 @@ function learn<Refusal>(
   const { route, allowContentPolicyFallback, retries } = run.options
   let step: NextStep = 'next'
   let own: ProviderError | undefined
+  const tooSmall: Candidate[] = []
   for (const { candidate: failed, error } of failures) {
     const next = stepAfter(error.kind, route.operation, allowContentPolicyFallback)
     run.lastError = error
     if (next === 'stop') return { step: next, error }
-    if (next === 'next_larger') run.queue = run.queue.filter(isLargerThan(failed))
+    if (next === 'next_larger') tooSmall.push(failed)
     // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
     if (error.kind === 'authentication' || error.kind === 'quota_exhausted') {
       const isSame = ({ adapter }: Candidate) => adapter.name === failed.adapter.name
@@ -79,6 +80,10 @@ function learn<Refusal>(
     // A hedge with a retryable failure keeps its turn.
     else if (next === 'retry' && retries.triesMax > 1) run.queue.unshift(failed)
   }
+  // Of two that ran side by side, the other may be as small, so that asking it again is no use either.
+  const isLargeEnough = (other: Candidate) => tooSmall.every((small) => isLargerThan(small, other))
+  run.queue = run.queue.filter(isLargeEnough)
+  if (step === 'retry' && !isLargeEnough(candidate)) step = 'next'
   return { step, error: own }
 }
 
@@ -89,7 +94,6 @@ function backoffMs<Refusal>({ options }: AttemptRun<Refusal>, error: ProviderErr
 }
 
 /** An offer that states no context window does not count as larger. */
-function isLargerThan(small: Candidate): (candidate: Candidate) => boolean {
-  const contextTokens = small.offer.capabilities.contextTokens ?? 0
-  return (candidate) => (candidate.offer.capabilities.contextTokens ?? 0) > contextTokens
+function isLargerThan(small: Candidate, candidate: Candidate): boolean {
+  return (candidate.offer.capabilities.contextTokens ?? 0) > (small.offer.capabilities.contextTokens ?? 0)
 }

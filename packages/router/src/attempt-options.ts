@@ -56,8 +56,8 @@ export interface AttemptOptions<Refusal = never> {
   /** Whether a prompt that one provider refused for its content may go to the next. @defaultValue false */
   allowContentPolicyFallback?: boolean
   /**
-   * Awaited before the first attempt at each candidate, and before a later one if an attempt has reported usage since: the place
-   * to adjust a hold. A refusal skips the candidate. Its exceptions propagate, except before a hedge or a continuation, which is
+   * Awaited before the first attempt at each candidate, before a later one if an attempt has reported usage or was cut since, and
+   * before a hedge: the place to adjust a hold. A refusal skips the candidate. Its exceptions propagate, except before a hedge or a continuation, which is
    * then not made. Deadlines do not interrupt it, because a hold that nobody waits for would be lost.
    */
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>

@@ -18,7 +18,7 @@ export class AttemptRun<Refusal> {
   #refused: { refusal: Refusal; candidate: Candidate } | undefined
   #ordinal = 0
   readonly #deferred = new Set<Candidate>()
-  /** Candidates that `beforeAttempt` allowed, with the number of attempts that had reported usage by then. */
+  /** Candidates that `beforeAttempt` allowed, with the number of attempts that had used something by then. */
   readonly #allowed = new Map<Candidate, number>()
   readonly #controller = new AbortController()
 
@@ -71,15 +71,15 @@ export class AttemptRun<Refusal> {
   }
 
   /**
-   * Asks `beforeAttempt` once for each candidate, and again if attempts have reported usage since, which a hold may need to
-   * cover.
+   * Asks `beforeAttempt` once for each candidate, and again if attempts have used something since, which a hold may need to cover:
+   * they reported usage, or were cut. It asks before a hedge in any case, since the attempt that it joins uses something too.
    */
   async allow(candidate: Candidate, cause: AttemptCause): Promise<boolean> {
-    const reported = this.attempts.filter(({ usage }) => usage).length
-    if (this.#allowed.get(candidate) === reported) return true
+    const used = this.attempts.filter(({ usage, outcome }) => usage || outcome === 'cut').length
+    if (cause !== 'hedge' && this.#allowed.get(candidate) === used) return true
     const answer = await this.options.beforeAttempt(candidate, { cause, attempts: this.attempts })
     if (answer) this.#refused ??= { refusal: answer.refused, candidate }
-    else this.#allowed.set(candidate, reported)
+    else this.#allowed.set(candidate, used)
     return answer === undefined
   }
 

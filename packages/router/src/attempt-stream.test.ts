@@ -146,6 +146,9 @@ describe('before the first content', () => {
     ['an end without a finish', []],
     ['an end after empty text', [text(''), fails('incomplete')]],
     ['silence', [text(''), Number.POSITIVE_INFINITY]],
+    ['nothing in place of an event', [undefined as unknown as ChatEvent]],
+    ['null after empty text', [text(''), null as unknown as ChatEvent]],
+    ['a word in place of an event', ['Hello' as unknown as ChatEvent]],
   ] as [string, Line[]][])('%s leads to the next candidate', async (_, lines) => {
     const played = play({ first: lines, second: [text('Hello'), finish] }, { deadlines: { firstEventMs: 100 } })
     await vi.advanceTimersByTimeAsync(100)
@@ -218,6 +221,14 @@ describe('after the first content', () => {
       expect(played.signals[0]?.aborted).toBe(true)
     },
   )
+
+  test('nothing in place of an event cuts the stream, and leaves nothing under way', async () => {
+    const health = createHealth()
+    const stream = await streamOf(play({ only: [text('Hello'), undefined as unknown as ChatEvent, finish] }, { health }))
+    expect(await readAll(stream)).toMatchObject({ events: [text('Hello')], error: { code: 'STREAM_CUT', kind: 'malformed' } })
+    expect(await stream.ended).toMatchObject({ status: 'cut', parts: [{ outcome: 'cut' }] })
+    expect(health.read('only')).toMatchObject({ inFlight: 0 })
+  })
 
   test('the total deadline cuts a stream that nobody reads', async () => {
     const played = play({ only: [text('Hello'), text('you'), finish] }, { deadlines: { totalMs: 200 } })

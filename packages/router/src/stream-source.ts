@@ -44,12 +44,25 @@ export function read<Event>(
     case 'rejected':
       return { status: 'failed', error: toProviderError(settled.error, candidate, operation) }
     case 'fulfilled': {
-      if (!settled.value.done) return { status: 'event', event: settled.value.value }
       const { provider } = candidate.offer
+      // A custom adapter may yield nothing, which is no event.
+      if (!isResult(settled.value)) {
+        const error = new ProviderError(`${provider}: its stream gave something that is no event`, {
+          provider,
+          kind: 'malformed',
+        })
+        return { status: 'failed', error }
+      }
+      if (!settled.value.done) return { status: 'event', event: settled.value.value }
       return {
         status: 'failed',
         error: new ProviderError(`${provider}: the stream ended without a finish event`, { provider, kind: 'incomplete' }),
       }
     }
   }
+}
+
+function isResult<Event>(result: IteratorResult<Event> | undefined): result is IteratorResult<Event> {
+  if (typeof result !== 'object' || result === null) return false
+  return result.done === true || (typeof result.value === 'object' && result.value !== null)
 }

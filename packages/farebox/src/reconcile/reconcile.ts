@@ -226,12 +226,13 @@ async function setRight(
     if (await hasMoreParts(ledger, ours)) return false
   }
   const reason = charge === undefined ? `price as billed by ${adapter}` : recountReason(adapter)
-  for (const [index, { usageId }] of [...charges.entries()].reverse()) {
+  for (const [index, { usageId, cost: itsOwn }] of [...charges.entries()].reverse()) {
     const [due = 0n, itsCost = 0n] = [newDues[index], newCosts[index]]
     const isTold = charge !== undefined && usageId === row.usageId
     const share = {
       charge: isTold || due !== dues[index] ? microCredits(due) : undefined,
-      cost: itsCost === costs[index] ? undefined : nanoUsd(itsCost),
+      // A cost that nobody knew is known from now on, even if it is nothing.
+      cost: itsCost === costs[index] && (cost === undefined || itsOwn !== null) ? undefined : nanoUsd(itsCost),
     }
     if (share.charge === undefined && share.cost === undefined) continue
     // The id includes the amounts and the number of corrections so far: a price that changes back needs a new correction.
