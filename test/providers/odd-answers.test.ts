@@ -209,6 +209,30 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     }
   })
 
+  it.each([undefined, {}, { output_tokens: null }])(
+    'is not counted by the token that a stream begins with: %j',
+    async (usage) => {
+      const message = { model: 'a-model', content: [], usage: { input_tokens: 9, output_tokens: 1 } }
+      const events = [
+        { type: 'message_start', message },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+        {
+          type: 'content_block_delta',
+          index: 0,
+          delta: { type: 'text_delta', text: 'The heron hunts at dusk, and at dawn too.' },
+        },
+        { type: 'content_block_stop', index: 0 },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage },
+        { type: 'message_stop' },
+      ]
+      const named = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+      const server = await serve('text/event-stream', (response) => response.end(named))
+      const [, finish] = await collect(anthropic({ apiKey, baseURL: server }).streamChat?.(hello, context))
+      expect(finish).toMatchObject({ type: 'finish', finishReason: 'stop' })
+      expect(finish).not.toHaveProperty('usage')
+    },
+  )
+
   it('is no speech where there is nothing to hear', async () => {
     const done = { type: 'speech.audio.done', usage: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } }
     const adapter = openai({ apiKey, baseURL: await serveEvents([done]) })

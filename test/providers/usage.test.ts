@@ -145,12 +145,16 @@ test.each<[string, Usage | undefined]>([
   ['OpenAI chat without usage', openaiChatUsage(undefined)],
   ['OpenAI chat, half a usage', openaiChatUsage({ prompt_tokens: 3 })],
   ['OpenAI chat, null as in every chunk but the last', openaiChatUsage(null)],
+  ['OpenAI chat, zeros of a server that counts nothing', openaiChatUsage({ prompt_tokens: 0, completion_tokens: 0 })],
   ['OpenAI response', openaiResponseUsage({})],
+  ['OpenAI response, zeros', openaiResponseUsage({ input_tokens: 0, output_tokens: 0, total_tokens: 0 })],
   ['OpenAI realtime', openaiRealtimeUsage(undefined)],
   ['OpenAI transcription as bare text', openaiTranscriptionUsage('hello')],
   ['OpenAI speech', openaiSpeechUsage(undefined)],
   ['OpenAI embeddings', openaiEmbeddingUsage({})],
+  ['OpenAI embeddings, zeros', openaiEmbeddingUsage({ prompt_tokens: 0, total_tokens: 0 })],
   ['Anthropic', anthropicUsage({ output_tokens: 3 })],
+  ['Anthropic, zeros', anthropicUsage({ input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 0 })],
   ['Deepgram with a callback', deepgramUsage({ request_id: 'r' })],
   ['Deepgram speech without a header', deepgramSpeechUsage('Hi', { 'content-type': 'audio/mpeg' })],
   ['ElevenLabs without the header', elevenlabsSpeechUsage({ 'content-type': 'audio/mpeg' })],
@@ -159,6 +163,18 @@ test.each<[string, Usage | undefined]>([
   ['Twilio, completed without a duration', twilioCallUsage({ status: 'completed', duration: '' }).usage],
 ])('not reported stays undefined, never zero: %s', (_, usage) => {
   expect(usage).toBeUndefined()
+})
+
+test('zeros beside a count are counts: of an answer from the cache, without a word, or of searches alone', () => {
+  expect(buckets(openaiChatUsage({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 7 }))).toMatchObject({
+    output: '7 tokens',
+  })
+  expect(buckets(openaiResponseUsage({ input_tokens: 0, output_tokens: 0 }, { web_search: { num_requests: 2 } }))).toMatchObject({
+    web_searches: '2 requests',
+  })
+  expect(buckets(anthropicUsage({ input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 9 }))).toMatchObject({
+    cached_input: '9 tokens',
+  })
 })
 
 test('sound that a chat answers with is counted apart from its text', () => {

@@ -7,16 +7,25 @@
  */
 export class EventParser {
   readonly #decoder = new TextDecoder()
-  /** The start of an unfinished line. */
-  #rest = ''
+  /** The pieces of an unfinished line. They are joined once, because a line may be megabytes long: an image, for example. */
+  #pieces: string[] = []
   #data: string[] = []
+  /** Whether the last character was `\r`. A `\n` after it ends the same line. */
+  #isAfterReturn = false
 
   /** The events that end within this chunk. */
   read(chunk: Uint8Array): string[] {
-    const text = this.#rest + this.#decoder.decode(chunk, { stream: true })
+    const decoded = this.#decoder.decode(chunk, { stream: true })
+    if (decoded === '') return []
+    const text = this.#isAfterReturn && decoded.startsWith('\n') ? decoded.slice(1) : decoded
+    this.#isAfterReturn = decoded.endsWith('\r')
     // Almost all servers end lines with `\n` alone, and splitting at one character is many times faster.
-    const lines = text.includes('\r') ? text.split(/\r\n|\n|\r(?!$)/) : text.split('\n')
-    this.#rest = lines.pop() ?? ''
+    const lines = text.includes('\r') ? text.split(/\r\n|\n|\r/) : text.split('\n')
+    this.#pieces.push(lines[0] ?? '')
+    if (lines.length === 1) return []
+    lines[0] = this.#pieces.join('')
+    const rest = lines.pop() ?? ''
+    this.#pieces = rest === '' ? [] : [rest]
     const events: string[] = []
     for (const line of lines) {
       if (line === '') {

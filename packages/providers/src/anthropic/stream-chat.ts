@@ -60,6 +60,8 @@ class Answer {
   #stopReason: string | undefined
   /** The usage reported so far. */
   #reported: Record<string, unknown> | undefined
+  /** Whether the whole output was counted. A stream begins with a count of a token or two, which says nothing about the rest. */
+  #isCounted = false
   #bytesWritten = 0
   /** The tool calls, by the index of their block. */
   readonly #tools = new Map<number, { index: number; isEmpty: boolean }>()
@@ -89,6 +91,7 @@ class Answer {
       case 'message_delta':
         this.#stopReason = asText(asRecord(event.delta)?.stop_reason) ?? this.#stopReason
         this.#report(event.usage)
+        this.#isCounted ||= asCount(asRecord(event.usage)?.output_tokens) !== undefined
         return []
       case 'message_stop':
         this.isStopped = true
@@ -104,7 +107,7 @@ class Answer {
   }
 
   finish(): ChatEvent {
-    const usage = messageUsage(this.#reported)
+    const usage = this.#isCounted ? messageUsage(this.#reported) : undefined
     return {
       type: 'finish',
       finishReason: finishReason(this.#stopReason),

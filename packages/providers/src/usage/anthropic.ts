@@ -10,7 +10,7 @@ const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], o
  * Reads the `usage` of a message. It separates cache writes by lifetime where Anthropic does, because one hour costs more than
  * five minutes. Anthropic bills the searches of its server tools per request, and some tiers of service at prices of their own.
  *
- * @returns `undefined` when the block is absent, or lacks its input or output tokens
+ * @returns `undefined` when the block is absent, lacks its input or output tokens, or has no tokens at all
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
 export function anthropicUsage(usage: unknown): Usage | undefined {
@@ -27,22 +27,21 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
   const untold = written === undefined ? undefined : Math.max(0, written - (fiveMinutes ?? 0) - (oneHour ?? 0))
   const thinking = block(given?.output_tokens_details)
   const searches = read('web_search_requests', block(given?.server_tool_use) ?? {})
+  const tokens = disjointTokens(
+    {
+      input,
+      output,
+      cached_input: read('cache_read_input_tokens'),
+      cache_write: untold,
+      cache_write_5m: fiveMinutes,
+      cache_write_1h: oneHour,
+      reasoning: thinking && read('thinking_tokens', thinking),
+    },
+    messages,
+  )
+  if (!searches && tokens.every((bucket) => bucket.quantity === 0n)) return undefined
   return {
-    quantities: [
-      ...disjointTokens(
-        {
-          input,
-          output,
-          cached_input: read('cache_read_input_tokens'),
-          cache_write: untold,
-          cache_write_5m: fiveMinutes,
-          cache_write_1h: oneHour,
-          reasoning: thinking && read('thinking_tokens', thinking),
-        },
-        messages,
-      ),
-      ...(searches ? [webSearches(searches)] : []),
-    ],
+    quantities: [...tokens, ...(searches ? [webSearches(searches)] : [])],
     certainty: 'exact',
     ...tierOf(given?.service_tier),
     raw: usage,

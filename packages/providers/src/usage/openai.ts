@@ -28,7 +28,8 @@ const embeddings: TokenSource = { name: 'OpenAI embeddings', inputIncludes: [], 
  * Other servers leave out of `completion_tokens` what the model thought. If their `total_tokens` reveal it, it counts: as
  * `reasoning` where they report that too, and otherwise as `output`, which makes the usage `derived`.
  *
- * @returns `undefined` when the block is absent, or lacks its input or output tokens: unreported is not zero
+ * @returns `undefined` when the block is absent, lacks its input or output tokens, or has no tokens at all: unreported is not
+ *   zero, and some servers write zeros because they do not count
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
  */
 export function openaiChatUsage(usage: unknown): Usage | undefined {
@@ -41,6 +42,7 @@ export function openaiChatUsage(usage: unknown): Usage | undefined {
   const reasoning = completion('reasoning_tokens')
   const beyond = (read('total_tokens') ?? 0) - input - output
   const leftOut = beyond > 0 && (!reasoning || beyond === reasoning) ? beyond : 0
+  if (input + output + leftOut === 0) return undefined
   const told = exact(usage, chat, {
     input,
     output: output + leftOut,
@@ -65,6 +67,7 @@ export function openaiResponseUsage(usage: unknown, toolUsage?: unknown): Usage 
   if (input === undefined || output === undefined) return undefined
   const details = reader(responses, block(usage)?.input_tokens_details)
   const searches = reader(responses, block(toolUsage)?.web_search)('num_requests')
+  if (input + output === 0 && !searches) return undefined
   const tokens = exact(usage, responses, {
     input,
     output,
@@ -134,10 +137,10 @@ export function openaiSpeechUsage(usage: unknown): Usage | undefined {
   return exact(usage, speech, { input, audio_output: output })
 }
 
-/** Reads the `usage` of embeddings, which have no output tokens. */
+/** Reads the `usage` of embeddings, which have no output tokens. `undefined` also for zero, as in {@link openaiChatUsage}. */
 export function openaiEmbeddingUsage(usage: unknown): Usage | undefined {
   const input = reader(embeddings, usage)('prompt_tokens')
-  return input === undefined ? undefined : exact(usage, embeddings, { input })
+  return input === undefined || input === 0 ? undefined : exact(usage, embeddings, { input })
 }
 
 function reader({ name }: TokenSource, of: unknown): (field: string) => number | undefined {
