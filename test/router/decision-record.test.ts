@@ -384,6 +384,34 @@ describe('a replay', () => {
     expect(record.configuration.differs).toMatchObject({ strategy: 'lowest_latency' })
   })
 
+  it('tells two models of one provider apart, which one adapter may offer', () => {
+    const model = (name: string, latencyMs: number) => ({ ...offer('gpt-4o', 0.8, latencyMs), model: name })
+    const two = createCatalog([adapter('openai', [model('may', 500), model('november', 300)])])
+    const charging = (may: number, november: number) => ({
+      predict: (asked: { model?: string }) => ({ charge: credits(asked.model === 'may' ? may : november) }),
+    })
+    const record = recorded({
+      catalog: two,
+      prices: charging(2, 3),
+      configuration: presets.balanced({ strategy: 'lowest_cost' }),
+    })
+    expect(record.candidates.map(({ model }) => model)).toEqual(['may', 'november'])
+    expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    expect(replayDecision(record, { configuration: presets.balanced({ strategy: 'lowest_latency' }) })).toMatchObject({
+      isSame: false,
+      diff: [
+        'first gpt-4o november (openai) at 3 credits instead of gpt-4o may (openai) at 2',
+        'by lowest_latency instead of lowest_cost',
+        'in the order gpt-4o november (openai), gpt-4o may (openai) instead of gpt-4o may (openai), gpt-4o november (openai)',
+      ],
+    })
+    expect(replayDecision(record, { catalog: two, prices: charging(2, 4) }).diff).toEqual([
+      'gpt-4o november (openai): 4 credits (at most 4) instead of 3 (at most 3)',
+    ])
+    const one = createCatalog([adapter('openai', [model('november', 300)])])
+    expect(replayDecision(record, { catalog: one }).diff).toContain('no longer gpt-4o may (openai)')
+  })
+
   it('with another price book tells what that would have charged, and whom chosen', () => {
     const record = recorded({ configuration: presets.balanced({ strategy: 'lowest_cost' }) })
     const dearer = {

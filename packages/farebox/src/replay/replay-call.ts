@@ -113,12 +113,14 @@ export class CallReplay {
     const { service, at, numbers, decision } = call
     const quantities = countedBy(call, { provider, model })
     if (!quantities) return same(`${reasons.images}: ${provider}`, true)
-    const entries = this.#parts.catalog?.forService(service) ?? []
-    const sourceOf = (seller: Seller) => {
-      const found = entries.find(({ offer }) => offer.provider === seller.provider && offer.model === seller.model)
-      const priced = found && decision ? pricedOffer(found.offer, decision.operation).model : seller.model
-      return { service, provider: seller.provider, model: priced, at, ...numbers }
+    const recorded = decision ? [...decision.candidates, ...decision.rejected] : []
+    const offers = this.#parts.catalog?.forService(service).map(({ offer }) => offer) ?? recorded
+    const pricedModelOf = (seller: Seller) => {
+      if (seller.provider === call.provider && seller.model === call.model) return call.pricedModel
+      const found = offers.find((offer) => offer.provider === seller.provider && offer.model === seller.model)
+      return found && decision ? pricedOffer(found, decision.operation).model : seller.model
     }
+    const sourceOf = (seller: Seller) => ({ service, provider: seller.provider, model: pricedModelOf(seller), at, ...numbers })
     const source = sourceOf({ provider, model })
     const price = under.prices.priceOf(source, quantities)
     if (!price) return same(`${reasons.no_price}: ${provider}`)
