@@ -129,7 +129,9 @@ describe('a recommendation', () => {
     const book = bookOf({ ...large, rates: [...large.rates, { unit: 'requests', amount: '1' }] }, entry('small', '10'))
     const { box, accountId, workflow } = await chatted({ providers, prices: book, configuration })
     await workflow.record('gpt', 'large', 3, 'requests')
-    expect(await recommended(box, accountId)).toMatchObject([{ credits_used: 53, credits_saved: 40, calls: 2, calls_changed: 1 }])
+    expect(await recommended(box, accountId)).toMatchObject([
+      { change: { primary_ai_model: 'small' }, credits_used: 53, credits_saved: 40, calls: 2, calls_changed: 1 },
+    ])
   })
 
   it('is made though a call would go to nobody, if nobody who is on offer by now could serve it anyway', async () => {
@@ -164,10 +166,16 @@ describe('a recommendation', () => {
       selling([
         { provider: 'usual', quality: 0.95 },
         { provider: 'tried', quality: 0.85 },
-        { provider: 'small', quality: 0.1, latencyMs: 5_000 },
+        { provider: 'small', quality: 0.95 },
       ]),
     ]
-    const trying = presets.balanced({ strategy: 'balanced', exploration: 1, primaryAiModel: 'usual', fallbackAiModel: 'tried' })
+    const trying = presets.balanced({
+      strategy: 'balanced',
+      exploration: 1,
+      primaryAiModel: 'usual',
+      fallbackAiModel: 'tried',
+      lastResort: false,
+    })
     const { box, accountId, workflow } = await chatted({ providers: sellers, prices, configuration: trying, clock: () => now }, 3)
     const records = await box.ledger.usageOf(accountId, workflow.id)
     expect(records.map(({ provider, charged }) => [provider, charged])).toEqual([
@@ -241,16 +249,18 @@ describe('a simulation', () => {
   })
 
   it('rounds what stays as it was as the ledger did, where the book has its price no more', async () => {
-    const half = { rounding: { point: 'total', mode: 'up', step: '1' } } as const
-    const box = await openBox({ prices: bookOf(entry('gone', '0.4', half), entry('kept', '10', half)) })
+    const whole = { rounding: { point: 'total', mode: 'up', step: '1' } } as const
+    const box = await openBox({ prices: bookOf(entry('gone', '0.4', whole)) })
     const { accountId } = await openAccount(box)
     const workflow = box.workflow({ accountId, name: 'chat' })
     for (let index = 0; index < 3; index++) await workflow.record('gpt', 'gone', 1_000, 'tokens')
-    await workflow.record('gpt', 'kept', 1_000, 'tokens')
-    const book = bookOf(entry('kept', '10', half))
-    const prices = bookOf(entry('kept', '20', half))
-    // Each of the three is rounded with those before it: 1, 0 and 1.
-    expect(await simulated(box, book, { accountId, prices })).toMatchObject({ creditsThen: credits(12), creditsNow: credits(22) })
+    const records = await box.ledger.usageOf(accountId, workflow.id)
+    expect(records.map(({ charged }) => charged)).toEqual([credits(1), 0n, credits(1)])
+    await box.ledger.refund({ accountId, usageId: records[2]?.usageId ?? '', amount: credits('0.1') })
+    // Two move. The third stays, because it was corrected, and is a whole credit by itself as well.
+    const changes = { primaryAiModel: 'kept' }
+    const { creditsThen, creditsNow } = await simulated(box, bookOf(entry('kept', '10', whole)), { accountId, changes })
+    expect([creditsThen, creditsNow]).toEqual([credits('1.9'), credits('20.9')])
   })
 
   it('leaves a call where it was if the one that would be asked first was asked first, and did not answer', async () => {

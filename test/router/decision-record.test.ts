@@ -186,6 +186,39 @@ describe('a packed decision', () => {
     expect(looked).toEqual(told)
   })
 
+  it('has the usage of each model, however little that differs from those of others', () => {
+    const tokens = (count: number) => [{ meter: 'input', quantity: quantity(count), unit: 'tokens' as const }]
+    const usage = fc.record({
+      expected: fc.constantFrom(tokens(900), tokens(1_000)),
+      ceiling: fc.constantFrom(tokens(1_800), tokens(2_000)),
+      otherMeters: fc.constantFrom(undefined, { input: ['cache_write'] }, { input: ['cached_input'] }),
+    })
+    const names = ['gpt-4', 'gpt-4o', 'gpt-4o-mini', 'claude-3-haiku', 'sonnet']
+    const usages = fc.tuple(usage, usage, usage, usage, usage, usage)
+    fc.assert(
+      fc.property(usages, fc.constantFrom(2, 20, 1_000), ([whole, ...own], limit) => {
+        const overrides: Partial<PlanInput> = {
+          configuration: presets.balanced({ maxCreditsPerRequest: credits(limit) }),
+          request: request({ ...whole, usageOf: ({ provider }) => own[names.indexOf(provider)] ?? whole }),
+        }
+        expect(recorded(overrides)).toEqual(JSON.parse(JSON.stringify(decided(overrides))))
+      }),
+    )
+  })
+
+  it('tells who is simulated, of those that were too dear too', () => {
+    const sellers = createCatalog([
+      adapter('pretending', [offer('gpt-4o-mini', 0.6, 300)], true),
+      adapter('openai', [offer('gpt-4o', 0.8, 300)]),
+    ])
+    for (const affordable of [credits(100), credits(1)]) {
+      const record = recorded({ catalog: sellers, affordable, configuration: presets.balanced({ strategy: 'lowest_cost' }) })
+      const known = [...record.candidates, ...record.rejected]
+      expect(known.map(({ provider, isSimulated }) => [provider, isSimulated])).toContainEqual(['gpt-4o-mini', true])
+      expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    }
+  })
+
   it('takes two thirds to four fifths of the room', () => {
     const record = decided(busy)
     expect(JSON.stringify(packDecision(record)).length).toBeLessThan(JSON.stringify(record).length * 0.8)
@@ -396,7 +429,9 @@ describe('a replay', () => {
       configuration: presets.balanced({ strategy: 'lowest_cost' }),
     })
     expect(record.candidates.map(({ model }) => model)).toEqual(['may', 'november'])
-    expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    const again = createCatalog([adapter('openai', [model('may', 500), model('november', 300)])])
+    for (const options of [{}, { catalog: again }])
+      expect(replayDecision(record, options)).toMatchObject({ isSame: true, diff: [] })
     expect(replayDecision(record, { configuration: presets.balanced({ strategy: 'lowest_latency' }) })).toMatchObject({
       isSame: false,
       diff: [
