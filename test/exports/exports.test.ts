@@ -48,6 +48,22 @@ describe.each(storeNames)('exports on %s', (on) => {
     await box.ledger.grant({ accountId: bob, source: 'plan', amount: credits(5) })
   })
 
+  it('of all accounts have every record once, however many pages there are', async () => {
+    const usage = { quantity: quantity(1), unit: 'tokens', rated: 0n as never } as const
+    const made: string[] = []
+    for (const accountId of [ada.accountId, bob]) {
+      const charges = Array.from({ length: 300 }, (_, index) => ({ accountId, usageId: `${accountId} ${index}` }))
+      made.push(...charges.map(({ usageId }) => usageId))
+      await Promise.all(charges.map((charge) => box.ledger.charge({ ...charge, service: 'gpt', provider: 'gpt-4o', usage })))
+    }
+    const told: string[] = []
+    for await (const piece of exportUsage(box.ledger, { format: 'jsonl' })) {
+      told.push(...lines(piece).map(({ usage_id }) => usage_id))
+      if (told.length > 1_000) break
+    }
+    expect(told.toSorted()).toEqual(['u1', 'u2', 'u2-back', ...made].toSorted())
+  })
+
   it('CSV has every record once, to the last digit, and no cell that a spreadsheet runs', async () => {
     const { accountId } = ada
     const text = await all(exportUsage(box.ledger, { format: 'csv', accountId }))

@@ -49,6 +49,18 @@ describe.each(storeNames)('on %s', (on) => {
     expect((await box.ledger.balance(accountId)).balance).toBe(balance + credits(1))
   })
 
+  it('a workflow that could not be opened is opened when it is tried again', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'again' })
+    const { openWorkflow } = box.ledger
+    box.ledger.openWorkflow = () => Promise.reject(new Error('not now'))
+    await expect(workflow.open()).rejects.toThrow('not now')
+    box.ledger.openWorkflow = openWorkflow
+    await workflow.open()
+    expect(await box.ledger.workflow(accountId, workflow.id)).toMatchObject({ name: 'again', state: 'open' })
+  })
+
   it('the reason of a workflow that cannot be opened is told, and nothing stays held for it', async () => {
     const box = await openBox({ on })
     const { accountId } = await openAccount(box)

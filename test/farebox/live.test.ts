@@ -19,6 +19,7 @@ import { simulated } from '@farebox/providers/simulated'
 import { unpackDecision } from '@farebox/router'
 import { credits, type Farebox, type FareboxOptions, PriceBook, presets, type Workflow } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
+import { type SimulateInput, simulate } from '../../packages/farebox/src/replay/simulate.ts'
 import { openAccount, openBox, openKey, type StoreName, storeNames } from './open-box.ts'
 
 const format = { encoding: 'mulaw', sampleRate: 8_000 } as const
@@ -1281,6 +1282,27 @@ describe('live sound with a price of its own', () => {
     now = Date.UTC(2026, 6, 1)
     const { recommendations } = await box.recommendations({ accountId, from: 0, to: Date.UTC(2100, 0, 1) })
     expect(recommendations).toMatchObject([{ from_provider: 'dear', to_provider: 'cheap' }])
+  })
+
+  it('is simulated at that price where nobody knows the offers either, as on the command line', async () => {
+    const minutes = { 'dear-recorded': '6', 'dear-live': '60', 'cheap-recorded': '12', 'cheap-live': '3' }
+    const { box, accountId, workflow } = await open(credits(100), {
+      providers: [hearing('dear'), hearing('cheap')],
+      prices: bookOf(minutes),
+      configuration: lowest,
+    })
+    await texts((await workflow.listen({ audio: sound(60), format })).events)
+    await workflow.close()
+    const parts = { ledger: box.ledger, book: bookOf(minutes), catalog: undefined, classifier: undefined, now: Date.now() }
+    const simulated = async (input: Partial<SimulateInput>) => {
+      const ever = { from: 0, to: Date.UTC(2100, 0, 1), accountId }
+      return (await simulate({ ...parts, isRetired: () => false }, { ...ever, ...input })).creditsNow
+    }
+    expect(await simulated({ prices: bookOf(minutes) })).toBe(credits(3))
+    expect(await simulated({ prices: bookOf({ ...minutes, 'cheap-live': '5' }) })).toBe(credits(5))
+    expect(await simulated({ prices: bookOf({ ...minutes, 'cheap-live': '90' }) })).toBe(credits(60))
+    expect(await simulated({ changes: { sttProvider: 'dear', strategy: 'configured' } })).toBe(credits(60))
+    expect(await simulated({ changes: { sttProvider: 'cheap', strategy: 'configured' } })).toBe(credits(3))
   })
 
   it('is one call of the provider it was routed to, in however many parts it was charged, when another is recommended', async () => {

@@ -186,6 +186,39 @@ describe('a packed decision', () => {
     expect(looked).toEqual(told)
   })
 
+  it('has the usage of each model, however little that differs from those of others', () => {
+    const tokens = (count: number) => [{ meter: 'input', quantity: quantity(count), unit: 'tokens' as const }]
+    const usage = fc.record({
+      expected: fc.constantFrom(tokens(900), tokens(1_000)),
+      ceiling: fc.constantFrom(tokens(1_800), tokens(2_000)),
+      otherMeters: fc.constantFrom(undefined, { input: ['cache_write'] }, { input: ['cached_input'] }),
+    })
+    const names = ['gpt-4', 'gpt-4o', 'gpt-4o-mini', 'claude-3-haiku', 'sonnet']
+    const usages = fc.tuple(usage, usage, usage, usage, usage, usage)
+    fc.assert(
+      fc.property(usages, fc.constantFrom(2, 20, 1_000), ([whole, ...own], limit) => {
+        const overrides: Partial<PlanInput> = {
+          configuration: presets.balanced({ maxCreditsPerRequest: credits(limit) }),
+          request: request({ ...whole, usageOf: ({ provider }) => own[names.indexOf(provider)] ?? whole }),
+        }
+        expect(recorded(overrides)).toEqual(JSON.parse(JSON.stringify(decided(overrides))))
+      }),
+    )
+  })
+
+  it('tells who is simulated, of those that were too dear too', () => {
+    const sellers = createCatalog([
+      adapter('pretending', [offer('gpt-4o-mini', 0.6, 300)], true),
+      adapter('openai', [offer('gpt-4o', 0.8, 300)]),
+    ])
+    for (const affordable of [credits(100), credits(1)]) {
+      const record = recorded({ catalog: sellers, affordable, configuration: presets.balanced({ strategy: 'lowest_cost' }) })
+      const known = [...record.candidates, ...record.rejected]
+      expect(known.map(({ provider, isSimulated }) => [provider, isSimulated])).toContainEqual(['gpt-4o-mini', true])
+      expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    }
+  })
+
   it('takes two thirds to four fifths of the room', () => {
     const record = decided(busy)
     expect(JSON.stringify(packDecision(record)).length).toBeLessThan(JSON.stringify(record).length * 0.8)
@@ -382,6 +415,36 @@ describe('a replay', () => {
       expect.stringContaining('in the order claude-3-haiku (anthropic), gpt-4o-mini (openai)'),
     ])
     expect(record.configuration.differs).toMatchObject({ strategy: 'lowest_latency' })
+  })
+
+  it('tells two models of one provider apart, which one adapter may offer', () => {
+    const model = (name: string, latencyMs: number) => ({ ...offer('gpt-4o', 0.8, latencyMs), model: name })
+    const two = createCatalog([adapter('openai', [model('may', 500), model('november', 300)])])
+    const charging = (may: number, november: number) => ({
+      predict: (asked: { model?: string }) => ({ charge: credits(asked.model === 'may' ? may : november) }),
+    })
+    const record = recorded({
+      catalog: two,
+      prices: charging(2, 3),
+      configuration: presets.balanced({ strategy: 'lowest_cost' }),
+    })
+    expect(record.candidates.map(({ model }) => model)).toEqual(['may', 'november'])
+    const again = createCatalog([adapter('openai', [model('may', 500), model('november', 300)])])
+    for (const options of [{}, { catalog: again }])
+      expect(replayDecision(record, options)).toMatchObject({ isSame: true, diff: [] })
+    expect(replayDecision(record, { configuration: presets.balanced({ strategy: 'lowest_latency' }) })).toMatchObject({
+      isSame: false,
+      diff: [
+        'first gpt-4o november (openai) at 3 credits instead of gpt-4o may (openai) at 2',
+        'by lowest_latency instead of lowest_cost',
+        'in the order gpt-4o november (openai), gpt-4o may (openai) instead of gpt-4o may (openai), gpt-4o november (openai)',
+      ],
+    })
+    expect(replayDecision(record, { catalog: two, prices: charging(2, 4) }).diff).toEqual([
+      'gpt-4o november (openai): 4 credits (at most 4) instead of 3 (at most 3)',
+    ])
+    const one = createCatalog([adapter('openai', [model('november', 300)])])
+    expect(replayDecision(record, { catalog: one }).diff).toContain('no longer gpt-4o may (openai)')
   })
 
   it('with another price book tells what that would have charged, and whom chosen', () => {

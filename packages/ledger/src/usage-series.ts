@@ -129,7 +129,7 @@ function seriesQuery(input: SeriesQuery): Pick<Query, 'text' | 'values'> {
   const { granularity, groupBy, from, to, after, limit } = input
   const since = Math.max(from, after?.startsAt ?? 0)
   const ranges = granularity === 'hour' ? hours(since, to) : rollupRanges(since, to)
-  const bucket = bucketSql(granularity, 'starts_at', bucketStart('hour', since), to)
+  const bucket = bucketSql(granularity, 'starts_at', since, to)
   const columns = [
     `${bucket} AS bucket`,
     `${names[groupBy]} AS name`,

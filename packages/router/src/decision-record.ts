@@ -86,6 +86,8 @@ export interface RecordedCandidate {
   readonly model: string
   readonly adapter: string
   readonly isSimulated?: true
+  /** The model whose price its live sound has, if another. */
+  readonly liveModel?: string
   /** Expected charge. `ceiling` is the maximum charge. Both in credits. */
   readonly charge: string
   readonly ceiling: string
@@ -128,6 +130,7 @@ export interface RecordedRejection {
   readonly quality?: number
   readonly position?: number
   readonly isSimulated?: true
+  readonly liveModel?: string
   /** Absent: `ok`. */
   readonly condition?: HealthCondition
   readonly errorRate?: number

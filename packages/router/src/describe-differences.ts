@@ -28,10 +28,11 @@ function strategyLines(before: DecisionRecord, after: DecisionRecord): string[] 
   return [`by ${after.strategy} instead of ${before.strategy}`]
 }
 
-function chargeLines(before: RecordedCandidate | undefined, { provider, adapter, charge, ceiling }: RecordedCandidate): string[] {
+function chargeLines(before: RecordedCandidate | undefined, after: RecordedCandidate): string[] {
+  const { charge, ceiling } = after
   if (!before || (before.charge === charge && before.ceiling === ceiling)) return []
   const was = `${before.charge} (at most ${before.ceiling})`
-  return [`${nameOf({ provider, adapter })}: ${charge} credits (at most ${ceiling}) instead of ${was}`]
+  return [`${nameOf(after)}: ${charge} credits (at most ${ceiling}) instead of ${was}`]
 }
 
 /** Describes how the candidates that both have changed their order. */
@@ -46,10 +47,11 @@ function reasonOf({ rejected }: DecisionRecord, { provider, model }: RecordedCan
   return rejection ? `: ${rejection.reason}, ${rejection.detail}` : ''
 }
 
-function find({ candidates }: DecisionRecord, { provider, adapter }: RecordedCandidate): RecordedCandidate | undefined {
-  return candidates.find((candidate) => candidate.provider === provider && candidate.adapter === adapter)
+function find({ candidates }: DecisionRecord, { provider, model, adapter }: RecordedCandidate): RecordedCandidate | undefined {
+  return candidates.find((one) => one.provider === provider && one.model === model && one.adapter === adapter)
 }
 
-function nameOf({ provider, adapter }: Pick<RecordedCandidate, 'provider' | 'adapter'>): string {
-  return `${provider} (${adapter})`
+/** An adapter may offer several models of one provider. */
+function nameOf({ provider, model, adapter }: RecordedCandidate): string {
+  return model === provider ? `${provider} (${adapter})` : `${provider} ${model} (${adapter})`
 }

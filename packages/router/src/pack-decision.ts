@@ -108,9 +108,9 @@ export function unpackDecision(packed: unknown): DecisionRecord | undefined {
 
 function packCandidate(candidate: RecordedCandidate, usages: PackedUsage[]): PackedCandidate {
   const { provider, model, adapter, position, rank, quality, latencyMs, score, charge, ceiling, cost, why } = candidate
-  const { isSimulated, condition, errorRate, rateLimitedRate, samples, regions, serviceLevels } = candidate
+  const { isSimulated, liveModel, condition, errorRate, rateLimitedRate, samples, regions, serviceLevels } = candidate
   const usage = placeOf(usages, candidate)
-  const further = { isSimulated, condition, errorRate, rateLimitedRate, samples, usage, regions, serviceLevels }
+  const further = { isSimulated, liveModel, condition, errorRate, rateLimitedRate, samples, usage, regions, serviceLevels }
   return [
     provider,
     model === provider ? 0 : model,

@@ -2,7 +2,10 @@ import type { Offer } from '@farebox/core'
 import type { Operation } from './route.ts'
 
 /** The offer under the model that prices it: live sound may have a price of its own. */
-export function pricedOffer(offer: Offer, operation: Operation | undefined): Offer {
+export function pricedOffer<Priced extends Pick<Offer, 'model' | 'liveModel'>>(
+  offer: Priced,
+  operation: Operation | undefined,
+): Priced {
   const { liveModel } = offer
   return liveModel !== undefined && isLiveSound(operation) ? { ...offer, model: liveModel } : offer
 }

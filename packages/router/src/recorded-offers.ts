@@ -67,7 +67,10 @@ export class RecordedOffers {
       this.#recorded.find(({ entry }) => entry.offer === offer) ??
       this.#recorded.find(({ candidate: { provider, model } }) => provider === offer.provider && model === offer.model) ??
       // An offer of live sound may come under the model that prices it.
-      this.#recorded.find(({ candidate: { provider } }) => provider === offer.provider && offer.model === offer.liveModel)
+      this.#recorded.find(
+        ({ entry: { offer: own } }) =>
+          own.provider === offer.provider && offer.model === offer.liveModel && own.liveModel === offer.liveModel,
+      )
     )
   }
 }
@@ -83,10 +86,10 @@ function chargedOf({ candidates, rejected }: DecisionRecord): RecordedCandidate[
 }
 
 function entryOf(service: string, candidate: RecordedCandidate): CatalogEntry {
-  const { adapter: name, provider, model, quality, latencyMs, position, regions, serviceLevels } = candidate
+  const { adapter: name, provider, model, liveModel, quality, latencyMs, position, regions, serviceLevels } = candidate
   // The offer had every capability that the request needed. Its others are not recorded.
   const capabilities = { streaming: true, tools: true, images: true, regions, serviceLevels }
-  const offer: Offer = { service, provider, model, quality, latencyMs, capabilities }
+  const offer: Offer = { service, provider, model, liveModel, quality, latencyMs, capabilities }
   const adapter: ProviderAdapter = {
     ...operations,
     name,

@@ -1,6 +1,7 @@
 import { formatCredits, type Offer, type UsageQuantity } from '@farebox/core'
 import type { ComplexityDecision } from './complexity.ts'
 import type { RecordedCandidate, RecordedComplexity, RecordedRejection } from './decision-record.ts'
+import { isLiveSound } from './priced-offer.ts'
 import { usageTexts } from './recorded-request.ts'
 import type { Candidate, Rejection } from './route.ts'
 import type { RouteRequest } from './route-request.ts'
@@ -23,6 +24,7 @@ export function recordedCandidate(
     model: offer.model,
     adapter: adapter.name,
     isSimulated: adapter.isSimulated || undefined,
+    liveModel: liveModelOf(offer, request),
     charge: formatCredits(candidate.chargeExpected),
     ceiling: formatCredits(candidate.chargeCeiling),
     cost: cost === undefined ? undefined : String(cost),
@@ -40,6 +42,10 @@ export function recordedCandidate(
     serviceLevels,
     why: candidate.why,
   }
+}
+
+function liveModelOf({ liveModel }: Offer, request: RouteRequest | undefined): string | undefined {
+  return isLiveSound(request?.operation) ? liveModel : undefined
 }
 
 /** The usage of an offer's model, where it differs from the request's. */
@@ -82,6 +88,7 @@ export function recordedRejection(
       latencyMs: rounded(candidate.latencyMs),
       position,
       ...(adapter.isSimulated && { isSimulated: true }),
+      liveModel: liveModelOf(offer, request),
       condition: candidate.condition === 'ok' ? undefined : candidate.condition,
       errorRate: roundedIfAny(candidate.reading?.errorRate),
       rateLimitedRate: roundedIfAny(candidate.reading?.rateLimitedRate),

@@ -1,7 +1,8 @@
 import type { Unit } from '@farebox/core'
 import { isConditioned, type RecordedCall } from './recorded-call.ts'
+import { insteadOf } from './replay-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
-import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
+import { type ReplayedCall, replayWorkflow, type Seller } from './replay-workflow.ts'
 
 /** Calls that would have moved from one provider to another. */
 export interface MovedUnits {
@@ -66,9 +67,14 @@ export class ChangeSums {
         continue
       }
       this.isPricedOtherwiseToday = true
-      const priceOf = ({ provider, model, quantities: used }: Pick<RecordedCall, 'provider' | 'model' | 'quantities'>) =>
+      const priceAt = ({ provider, model }: Seller, used: RecordedCall['quantities']) =>
         today.priceOf({ service, provider, model, at, ...numbers }, used)?.rated
-      const [before, after] = [priceOf({ ...call, model: call.pricedModel }), priceOf(replayed)]
+      const priceOf = (seller: Seller, used: RecordedCall['quantities'], instead: Seller | undefined) => {
+        const [own, other] = [priceAt(seller, used), instead && priceAt(instead, used)]
+        return own !== undefined && other !== undefined && other < own ? other : own
+      }
+      const before = priceOf({ ...call, model: call.pricedModel }, quantities, insteadOf(call))
+      const after = priceOf(replayed, replayed.quantities, replayed.insteadOf)
       // Unless both have a price today, the call saves nothing today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
     }

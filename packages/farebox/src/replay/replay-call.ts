@@ -14,7 +14,7 @@ import {
 } from '@farebox/router'
 import type { RecordedCall } from './recorded-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
-import type { Replayed } from './replay-workflow.ts'
+import type { Replayed, Seller } from './replay-workflow.ts'
 
 /** The conditions of a replay. */
 export interface ReplayUnder {
@@ -43,12 +43,6 @@ const NAMELESS: ServiceConfiguration = {
  */
 export function namedBy(changes: Partial<ServiceConfiguration>): ServiceConfiguration {
   return { ...NAMELESS, ...changes }
-}
-
-/** A provider, and its model if known. */
-interface Seller {
-  provider: string
-  model: string | undefined
 }
 
 /** The provider to ask. */
@@ -95,9 +89,7 @@ export class CallReplay {
     const choice = call.decision ? this.#routed(call, call.decision, under) : this.#elsewhere(call, under)
     if (typeof choice === 'string') return same(choice, call.decision && this.#isServed(call, call.decision, under))
     const before = { provider: call.provider, model: call.model, insteadOf: insteadOf(call) }
-    if (choice && !isSameChoice({ ...choice, model: choice.model ?? call.model }, before)) {
-      return this.#priced(call, choice, under)
-    }
+    if (choice && !isSameChoice(choice, before)) return this.#priced(call, choice, under)
     return under.arePricesOther ? this.#priced(call, before, under) : same()
   }
 
@@ -113,21 +105,24 @@ export class CallReplay {
     const { service, at, numbers, decision } = call
     const quantities = countedBy(call, { provider, model })
     if (!quantities) return same(`${reasons.images}: ${provider}`, true)
-    const entries = this.#parts.catalog?.forService(service) ?? []
-    const sourceOf = (seller: Seller) => {
-      const found = entries.find(({ offer }) => offer.provider === seller.provider && offer.model === seller.model)
-      const priced = found && decision ? pricedOffer(found.offer, decision.operation).model : seller.model
-      return { service, provider: seller.provider, model: priced, at, ...numbers }
+    const recorded = decision ? [...decision.candidates, ...decision.rejected] : []
+    const offers = this.#parts.catalog?.forService(service).map(({ offer }) => offer) ?? recorded
+    const pricedModelOf = (seller: Seller) => {
+      if (seller.provider === call.provider && seller.model === call.model) return call.pricedModel
+      const found = offers.find((offer) => offer.provider === seller.provider && offer.model === seller.model)
+      return found && decision ? pricedOffer(found, decision.operation).model : seller.model
     }
+    const sourceOf = (seller: Seller) => ({ service, provider: seller.provider, model: pricedModelOf(seller), at, ...numbers })
     const source = sourceOf({ provider, model })
     const price = under.prices.priceOf(source, quantities)
-    if (!price) return same(`${reasons.no_price}: ${provider}`)
+    if (!price) return same(`${reasons.no_price}: ${provider}`, decision !== undefined)
     const instead = insteadOf && under.prices.priceOf(sourceOf(insteadOf), quantities)
     return {
       isSame: false,
       provider,
       model: source.model,
       quantities,
+      insteadOf: insteadOf && sourceOf(insteadOf),
       ...(instead && instead.rated < price.rated ? instead : price),
     }
   }
@@ -241,7 +236,7 @@ function firstOf({ candidates, exploration }: DecisionRecord): (DecisionRecord['
 }
 
 /** The one that the provider of a call was tried out instead of. */
-function insteadOf({ provider, pricedAs, decision }: RecordedCall): Seller | undefined {
+export function insteadOf({ provider, pricedAs, decision }: RecordedCall): Seller | undefined {
   const first = decision && firstOf(decision)
   const tried = first?.provider === provider ? first.insteadOf : undefined
   return pricedAs === undefined || tried?.provider === pricedAs ? tried : { provider: pricedAs, model: undefined }

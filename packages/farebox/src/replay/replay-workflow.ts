@@ -2,6 +2,12 @@ import type { Credits, UsageQuantity } from '@farebox/core'
 import { isGone, type RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
+/** A provider, and its model if known. */
+export interface Seller {
+  provider: string
+  model: string | undefined
+}
+
 /**
  * The result of replaying a call: it stays as it was, with a reason unless nothing changed for it, or it has a new provider or
  * price.
@@ -13,7 +19,12 @@ export type Replayed =
       /** Whether the call would in fact be refused, or its cost be unknown. */
       isLost?: boolean
     }
-  | ({ isSame: false; provider: string; model: string | undefined; quantities: readonly UsageQuantity[] } & ReplayedPrice)
+  | (Seller & {
+      isSame: false
+      quantities: readonly UsageQuantity[]
+      /** The one that it is tried out instead of: it costs no more than there. */
+      insteadOf: Seller | undefined
+    } & ReplayedPrice)
 
 /** A call and the result of its replay. */
 export interface ReplayedCall {

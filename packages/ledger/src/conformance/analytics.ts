@@ -92,6 +92,8 @@ export function exerciseAnalytics(suite: Suite): void {
     it('a breakdown from hour to hour has what was used in them, and nothing of the rest of their days', async () => {
       const accountId = await suite.account(1_000)
       const midnight = Date.UTC(2026, 6, 20)
+      suite.now = midnight + 1
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'w', name: 'early' })
       await use(accountId, midnight + 1, 5, { service: 'phone', provider: 'twilio' })
       const used = Array.from({ length: 72 }, (_, hour) => ({
         at: midnight + hour * HOUR + MINUTE,
@@ -108,7 +110,7 @@ export function exerciseAnalytics(suite: Suite): void {
         [0, 72],
       ] as const) {
         const [from, to] = [midnight + begin * HOUR, midnight + end * HOUR]
-        const { services } = await suite.ledger.breakdowns({ accountId, from, to })
+        const { services, workflows } = await suite.ledger.breakdowns({ accountId, from, to })
         const wanted = used.filter(({ at }) => at >= from && at < to)
         const chat = {
           service: 'gpt',
@@ -117,6 +119,7 @@ export function exerciseAnalytics(suite: Suite): void {
         }
         const phone = { service: 'phone', records: 1, charged: credits(5) }
         expect(services).toMatchObject(begin === 0 ? [chat, phone] : [chat])
+        expect(workflows.map(({ name, count }) => [name, count])).toEqual(begin === 0 ? [['early', 1]] : [])
       }
     })
 
@@ -155,6 +158,43 @@ export function exerciseAnalytics(suite: Suite): void {
         to: NOON + DAY,
         entries: [{ charged: credits(199) }],
       })
+    })
+
+    it('a series by key names every key of the account by its prefix, page by page, and none of another account', async () => {
+      const [accountId, stranger] = [await suite.account(1_000), await suite.account(0)]
+      const create = async (owner: string, apiKeyId: string) => {
+        const key = await suite.ledger.createApiKey({ accountId: owner, apiKeyId, minimumBalance: credits(0) })
+        return key.status === 'created' ? key.prefix : expect.unreachable()
+      }
+      const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+      const prefixes = []
+      for (const id of ids) prefixes.push(await create(accountId, id))
+      for (const id of [...ids, 'of the host']) await create(stranger, id)
+      for (const apiKeyId of [...ids, 'of the host']) await use(accountId, NOON, 2, { apiKeyId })
+      const today = { accountId, granularity: 'day', groupBy: 'api_key', from: NOON, to: NOON + HOUR } as const
+      for (const limit of [1, 3, 1_000]) {
+        const lines = await seriesOf({ ...today, limit })
+        expect(lines.toSorted()).toEqual([...prefixes, 'of the host'].map((name) => `2026-07-15T00 ${name} 2 1`).toSorted())
+      }
+    })
+
+    it('a series up to the end of a bucket begins as many buckets before as usual, and has what was free', async () => {
+      const accountId = await suite.account(1_000)
+      const midnight = Date.UTC(2026, 6, 20)
+      const [first, before] = [midnight - 2 * DAY, midnight - 2 * DAY - 1]
+      const free = { usage: { ...usage(0), quantity: microUnits(5_000_000n) } }
+      for (const at of [before, first, midnight - 1, midnight]) await use(accountId, at, 2, at === first ? free : {})
+      expect(await suite.ledger.usageSeries({ accountId, granularity: 'hour', to: midnight })).toMatchObject({
+        from: first,
+        to: midnight,
+        entries: [
+          { startsAt: first, charged: 0n, records: 1 },
+          { startsAt: midnight - HOUR, charged: credits(2), records: 1 },
+        ],
+      })
+      expect((await suite.ledger.breakdowns({ accountId, from: first, to: first + HOUR })).services).toMatchObject([
+        { service: 'gpt', records: 1, charged: 0n },
+      ])
     })
 
     it('a series that would be too long, or of no time, is refused by the name of the field', async () => {
@@ -237,6 +277,7 @@ export function exerciseAnalytics(suite: Suite): void {
       expect(await ids({ userId: 'ada' })).toEqual(['a'])
       expect(await ids({ apiKeyId: key.apiKeyId })).toEqual(['z'])
       expect(await ids({ from: NOON + 1, to: NOON + 2 * MINUTE })).toEqual(['m'])
+      expect(await ids({ from: NOON, to: NOON + MINUTE })).toEqual(['z', 'a'])
       await expectInvalid('limit', () => suite.ledger.workflows({ accountId }, { limit: 1_001 }))
       await suite.ledger.releaseHold({ accountId, holdId })
     })
@@ -255,16 +296,26 @@ export function exerciseAnalytics(suite: Suite): void {
          SELECT '${accountId}', 'w' || (a.d + 8 * b.d + 64 * c.d + 512 * e.d + 4096 * f.d), 'w', 'other', 'closed', 0, 0, '[]', ${NOON} + 1 + a.d + 8 * b.d
          FROM ${digits} AS a, ${digits} AS b, ${digits} AS c, ${digits} AS e, (SELECT 0 AS d UNION ALL SELECT 1) AS f`,
       )
-      const found: string[] = []
-      let pages = 0
-      let before: WorkflowCursor | undefined
-      do {
-        const page = await suite.ledger.workflows({ accountId, name: 'first' }, { before })
-        found.push(...page.workflows.map(({ workflowId }) => workflowId))
-        before = page.next
-        pages += 1
-      } while (before)
-      expect([found, pages]).toEqual([['first'], 2])
+      const find = async (filter: object, limit = 1_000) => {
+        const found: string[] = []
+        let pages = 0
+        let before: WorkflowCursor | undefined
+        do {
+          const page = await suite.ledger.workflows({ accountId, ...filter }, { before, limit })
+          found.push(...page.workflows.map(({ workflowId }) => workflowId))
+          before = page.next
+          pages += 1
+        } while (before)
+        return { found, pages }
+      }
+      expect(await find({ name: 'first' })).toEqual({ found: ['first'], pages: 2 })
+      // Where one page stops looking, the next one goes on.
+      const middle = (await find({})).found.slice(4_997, 5_003)
+      const listed = middle.map((id) => `'${id}'`).join()
+      await suite.sql(
+        `UPDATE farebox_workflows SET name = 'middle' WHERE account_id = '${accountId}' AND workflow_id IN (${listed})`,
+      )
+      expect(await find({ name: 'middle' })).toEqual({ found: middle, pages: 2 })
       expect((await suite.ledger.workflows({ accountId, name: 'last' })).workflows).toMatchObject([{ workflowId: 'last' }])
     })
 
