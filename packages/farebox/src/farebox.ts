@@ -369,7 +369,7 @@ export class Farebox {
    * Compares the ledger's records with the providers' own, where an adapter can fetch them, and corrects what was only estimated:
    * prices that arrived late, and phone calls whose outcome was unknown. If you make phone calls, run it about every minute.
    *
-   * @throws {InvalidOptionError} `from` is not before `until`
+   * @throws {InvalidOptionError} an option is unknown, or `from` is not before `until`
    */
   async reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this
