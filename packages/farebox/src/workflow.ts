@@ -12,13 +12,13 @@ import {
 } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
-import { createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import { type Candidate, createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
 import { affordableSeconds } from './affordable-seconds.ts'
 import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { type Charge, chargesOf } from './charges-of.ts'
-import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
+import { answerTokensMax, chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { correctionIdOf } from './correction-id.ts'
@@ -242,7 +242,7 @@ export class Workflow {
           )
           return required(candidate, 'streamChat').call(
             candidate.adapter,
-            { ...request, messages, ...modelOf(candidate, input) },
+            { ...request, messages, ...limitOf(request, candidate), ...modelOf(candidate, input) },
             context,
           )
         },
@@ -563,7 +563,11 @@ export class Workflow {
       options: input,
       input: () => input.messages,
       call: (candidate, context) =>
-        required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
+        required(candidate, 'chat').call(
+          candidate.adapter,
+          { ...request, ...limitOf(request, candidate), ...modelOf(candidate, input) },
+          context,
+        ),
       unreported: async (answer, { offer }) =>
         (await floorUsage(measure, offer, eventsOf(answer), this.#parts.loadTokenizers)).quantities,
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
@@ -611,6 +615,10 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.track(placePhoneCall(this.#parts, this.#runner, this.#payer, input))
     return { ...result, ...metered }
   }
+}
+
+function limitOf({ outputTokensMax }: { outputTokensMax: number }, { offer }: Candidate): { outputTokensMax: number } {
+  return { outputTokensMax: answerTokensMax(outputTokensMax, offer) }
 }
 
 /** Converts a whole answer to the events of a stream of it. */
