@@ -10,7 +10,7 @@ import {
   type TranscriptEvent,
   type Unit,
 } from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
+import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary, workflowIdOf } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
 import { type Candidate, createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
 import { affordableSeconds } from './affordable-seconds.ts'
@@ -73,7 +73,7 @@ export interface WorkflowOptions {
   accountId: string
   /** The name that breakdowns group it by: `voice_chat`. */
   name: string
-  /** @defaultValue a new UUIDv7 */
+  /** @defaultValue a new UUIDv7, or with an `idempotencyKey` the same id each time */
   workflowId?: string
   /** @defaultValue the Farebox's */
   configuration?: ServiceConfiguration
@@ -99,6 +99,10 @@ export interface WorkflowOptions {
   metadata?: Readonly<Record<string, string>>
   /** Aborts when the caller leaves. Running calls are stopped, except phone calls. */
   signal?: AbortSignal
+  /**
+   * Makes opening it safe to repeat: the same key resumes the same workflow, and with other options it is a conflict. Its calls are
+   * made each time.
+   */
   idempotencyKey?: string
   /** Whether the ledger has the workflow already, so that this only resumes it. @defaultValue false */
   isOpened?: boolean
@@ -150,7 +154,8 @@ export class Workflow {
 
   /** Its id in the ledger. */
   get id(): string {
-    this.#id ??= newUuid()
+    const { idempotencyKey } = this.#options
+    this.#id ??= idempotencyKey === undefined ? newUuid() : workflowIdOf(this.accountId, idempotencyKey)
     return this.#id
   }
 
