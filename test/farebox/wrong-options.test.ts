@@ -224,6 +224,7 @@ describe('an option that is misspelt', () => {
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
     ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
     ['createHealth()', createHealth, { halflifeMs: 5 }, 'halfLifeMs'],
+    ['defineBusinessAdapter()', defineBusinessAdapter, { name: 'x', configurations: { phoneEnabled: false } }, 'configuration'],
     ['readSqliteBalances()', readSqliteBalances, { table: 'users', idcolumn: 'id' }, 'idColumn'],
     ['readPostgresBalances()', readPostgresBalances, { table: 'users', balanceColumns: 'credits' }, 'balanceColumn'],
   ])('of %s is refused, and the nearest name told', (of, make, options, nearest) => {
