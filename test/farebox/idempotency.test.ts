@@ -481,3 +481,39 @@ describe.each(storeNames)('twenty requests at once under one idempotency key, on
     expect((await box.ledger.balance(String(answers[0]?.body.account_id))).balance).toBe(credits(7))
   })
 })
+
+describe('a workflow that a host opens again under its idempotency key', () => {
+  const ask = { messages: [{ role: 'user' as const, content: 'When do you open?' }] }
+
+  it('is the same one, with one receipt and one reserve', async () => {
+    const { box, account, spent } = await open()
+    const { accountId } = account
+    const options = { accountId, name: 'order', idempotencyKey: 'order-66', reserve: credits(20) }
+    await box.workflow(options).chat(ask)
+    const again = box.workflow(options)
+    await again.record('phone', 'twilio', 1, 'minutes')
+    expect((await again.receipt()).services_used.map(({ service_type }) => service_type)).toEqual(['gpt', 'phone'])
+    expect(await box.ledger.openWorkflow({ ...options })).toMatchObject({ workflowId: again.id, replayed: true })
+    await again.close()
+    expect(await spent()).toBe(credits(21))
+    expect(await box.ledger.balance(accountId)).toMatchObject({ held: 0n })
+  })
+
+  it('with another ceiling is a conflict that names it, and so names nothing that nobody gave', async () => {
+    const { box, account } = await open()
+    const options = { accountId: account.accountId, name: 'order', idempotencyKey: 'order-66' }
+    await box.workflow(options).chat(ask)
+    await expect(box.workflow({ ...options, maxCredits: credits(5) }).chat(ask)).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_CONFLICT',
+      differs: ['maxCredits'],
+    })
+  })
+
+  it('belongs to one account, whoever else names theirs alike', async () => {
+    const { box, account } = await open()
+    const [one, other] = [account, await openAccount(box)].map(({ accountId }) =>
+      box.workflow({ accountId, name: 'order', idempotencyKey: 'order-66' }),
+    )
+    expect(one?.id).not.toBe(other?.id)
+  })
+})

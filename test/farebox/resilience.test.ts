@@ -412,6 +412,65 @@ describe('tokenizers that cannot be loaded', () => {
   })
 })
 
+describe('an answer that may be longer than a model can write', () => {
+  const short = { capabilities: { streaming: true, outputTokensMax: 500 } }
+  const prices = bookOf({ tall: { output: '1', input: '0' }, short: { output: '1', input: '0' } })
+  const configuration = presets.balanced({ primaryAiModel: 'tall', fallbackAiModel: 'short' })
+  const wish = { ...ask, outputTokensMax: 20_000 }
+
+  it('is asked of the next model with its own limit, not with one that it refuses', async () => {
+    const asked: [string, number | undefined][] = []
+    const overloaded: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ outputTokensMax }) {
+        asked.push(['tall', outputTokensMax])
+        throw new ProviderError('busy', { provider: 'tall', kind: 'overloaded' })
+      },
+    }
+    const strict: Pick<ProviderAdapter, 'chat' | 'streamChat'> = {
+      async chat({ model, outputTokensMax = 0 }) {
+        asked.push(['short', outputTokensMax])
+        if (outputTokensMax > 500) throw new ProviderError('too many', { provider: 'short', kind: 'invalid_request' })
+        return { text: 'at dusk', finishReason: 'stop', model, usage: tokens({ input: 20, output: 500 }) }
+      },
+      async *streamChat({ model, outputTokensMax }) {
+        asked.push(['stream of short', outputTokensMax])
+        yield { type: 'text', text: 'at dusk' }
+        yield { type: 'finish', finishReason: 'stop', model, usage: tokens({ input: 20, output: 500 }) }
+      },
+    }
+    const providers = [model('tall', overloaded), model('short', strict, short)]
+    const { workflow } = await open({ providers, prices, configuration, retries: { triesMax: 1 } })
+    expect(await workflow.chat(wish)).toMatchObject({ provider: 'short', text: 'at dusk', creditsUsed: credits(1) })
+    for await (const _ of (await workflow.streamChat({ ...wish, provider: 'short' })).events);
+    await workflow.chat({ ...ask, provider: 'short', outputTokensMax: 30 })
+    expect(asked).toEqual([
+      ['tall', 20_000],
+      ['short', 500],
+      ['stream of short', 500],
+      ['short', 30],
+    ])
+  })
+
+  it('holds no more than the longest answer of its model costs', async () => {
+    const answering: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ model }) {
+        return { text: 'at dusk', finishReason: 'stop', model, usage: tokens({ input: 20, output: 500 }) }
+      },
+    }
+    const { box, accountId, workflow } = await open({ providers: [model('short', answering, short)], prices })
+    const { high } = await workflow.estimate({ chat: wish })
+    expect(high).toBe(credits(1))
+    const poor = box.workflow({ accountId, name: 'work', maxCredits: credits(1) })
+    expect(await poor.chat(wish)).toMatchObject({ creditsUsed: credits(1) })
+    const { services } = await box.estimateTexts({
+      messages: [{ role: 'user', content: 'When does the heron hunt?' }],
+      max_output_tokens: 20_000,
+      service_configuration: { primary_ai_model: 'short' },
+    })
+    expect(services).toMatchObject([{ provider: 'short', credits_high: 1 }])
+  })
+})
+
 describe('a candidate that is tried out to learn about it', () => {
   const answering = (name: string): Pick<ProviderAdapter, 'chat'> => ({
     chat: async () => ({ text: name, finishReason: 'stop', model: name, usage: tokens({ input: 600, output: 400 }) }),

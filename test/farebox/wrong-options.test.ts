@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '@farebox/core'
-import { cloudEvents, Ledger, Outbox, stripeMeterEvents, UsageOutbox, webhook } from '@farebox/ledger'
-import { postgres } from '@farebox/ledger/postgres'
-import { sqlite } from '@farebox/ledger/sqlite'
+import { cloudEvents, keepAlive, Ledger, Outbox, stripeMeterEvents, UsageOutbox, webhook } from '@farebox/ledger'
+import { postgres, readPostgresBalances } from '@farebox/ledger/postgres'
+import { readSqliteBalances, sqlite } from '@farebox/ledger/sqlite'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
@@ -224,11 +224,47 @@ describe('an option that is misspelt', () => {
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
     ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
     ['createHealth()', createHealth, { halflifeMs: 5 }, 'halfLifeMs'],
+    ['defineBusinessAdapter()', defineBusinessAdapter, { name: 'x', configurations: { phoneEnabled: false } }, 'configuration'],
+    ['readSqliteBalances()', readSqliteBalances, { table: 'users', idcolumn: 'id' }, 'idColumn'],
+    ['readPostgresBalances()', readPostgresBalances, { table: 'users', balanceColumns: 'credits' }, 'balanceColumn'],
   ])('of %s is refused, and the nearest name told', (of, make, options, nearest) => {
     const [wrong] = Object.keys(options).slice(-1)
     const message = said(() => make(options as never))
     expect(message).toContain(`${wrong}: ${of} has no such option; known are `)
     expect(message).toContain(`Did you mean ${nearest}?`)
+  })
+
+  it('of a reconciliation is refused, as one that would correct in place of a dry run', async () => {
+    const box = await openBox()
+    await expect(box.reconcile({ dryRun: true } as never)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/^dryRun: reconcile\(\) has no such option; .* Did you mean isDryRun\?$/),
+    })
+  })
+
+  it('of an agent is refused, as one that would leave its configuration out', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    await expect(box.agents.create({ accountId, configuration: { phone_enabled: false } } as never)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      field: 'configuration',
+      message: expect.stringContaining('known are accountId, businessAdapter, serviceConfiguration'),
+    })
+  })
+
+  it('of keepAlive is refused, as one that would leave nobody told that a hold is lost', () => {
+    const options = { accountId: 'ada', holdId: 'call', onlost: () => undefined }
+    expect(() => keepAlive(ledger, options)).toThrow(/^onlost is no field of keepAlive\(\); .* Did you mean onLost\?$/)
+  })
+
+  it('of a table of balances is named if it is missing', () => {
+    const columns = { table: 'users', idColumn: 'id' }
+    expect(said(() => readSqliteBalances({ filename: 'app.db', ...columns } as never))).toBe(
+      'balanceColumn of readSqliteBalances() must be a text, received undefined',
+    )
+    expect(said(() => readPostgresBalances({ connectionString: 'postgres://host/app', ...columns } as never))).toBe(
+      'balanceColumn of readPostgresBalances() must be a text, received undefined',
+    )
   })
 
   it.each([undefined, null, 'sk-1'])('of an adapter is refused, and so is %j in the place of its options', (given) => {

@@ -27,7 +27,7 @@ export interface OfferCapabilities {
   images?: boolean
   /** The most tokens that input and output may have together. */
   contextTokens?: number
-  /** The most tokens that an answer may have. */
+  /** The most tokens that an answer may have. A caller who wants more gets this many, and holds no more. */
   outputTokensMax?: number
   /** The most tokens that one image counts as. */
   imageTokensMax?: number

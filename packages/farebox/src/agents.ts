@@ -1,4 +1,4 @@
-import type { Ledger } from '@farebox/ledger'
+import { checkFieldNames, type FieldNames, type Ledger } from '@farebox/ledger'
 import {
   type BusinessAdapter,
   formatServiceConfiguration,
@@ -28,6 +28,14 @@ export interface CreateAgentInput {
   agentId?: string
 }
 
+const known: FieldNames<CreateAgentInput> = {
+  accountId: true,
+  businessAdapter: true,
+  serviceConfiguration: true,
+  idempotencyKey: true,
+  agentId: true,
+}
+
 const KIND = 'agent'
 
 /** The agents of all accounts. */
@@ -47,8 +55,10 @@ export class Agents {
    *
    * @throws {UnknownBusinessAdapterError} there is no business adapter of that name
    * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range, or names an unknown provider
+   * @throws {InvalidInputError} a field of the input is unknown
    */
   async create(input: CreateAgentInput): Promise<Agent & { replayed: boolean }> {
+    checkFieldNames(input, known, 'agents.create()')
     const base =
       input.businessAdapter === undefined ? presets.balanced() : this.#businessAdapter(input.businessAdapter).configuration
     const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)

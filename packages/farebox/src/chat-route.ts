@@ -22,7 +22,7 @@ import type { ChatInput } from './workflow-calls.ts'
 export const OUTPUT_TOKENS_MAX = 1_024
 
 /** The request for adapters. It always limits the answer, because the hold must cover it. */
-export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
+export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> & { outputTokensMax: number } {
   const { messages, temperature, stop, tools, toolChoice, providerOptions } = input
   return {
     messages,
@@ -33,6 +33,17 @@ export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> {
     toolChoice,
     providerOptions,
   }
+}
+
+/** The most tokens to ask of an offer: as many as the caller wants, or fewer if its answers cannot be so long. */
+export function answerTokensMax(outputTokensMax: number, { capabilities }: Offer): number {
+  return Math.min(outputTokensMax, capabilities.outputTokensMax ?? outputTokensMax)
+}
+
+/** What an offer will use for a chat, by its model's rules. */
+export function usageOfOffer(measure: ChatMeasure, offer: Offer): UsageRange {
+  const outputTokensMax = answerTokensMax(measure.outputTokensMax, offer)
+  return chatUsageRange({ ...measure, outputTokensMax }, offer.model, offer.capabilities.imageTokensMax)
 }
 
 /** The route request of a chat. Its `usageOf` includes the least that each model will use. */
@@ -51,8 +62,12 @@ export function chatRoute(
   const hasImages = measure.images.length > 0
   const isTextAlone = !hasImages && measure.tools.count === 0
   // Text counts the same for all models with one tokenizer, and for all models whose tokenizer is not public.
-  const kindOf = ({ model, capabilities }: Offer) =>
+  const modelKind = ({ model, capabilities }: Offer) =>
     isTextAlone ? (encodingOf(model) ?? (/claude/i.test(model) ? 'claude' : 'any')) : `${model} ${capabilities.imageTokensMax}`
+  const kindOf = (offer: Offer) => {
+    const most = answerTokensMax(measure.outputTokensMax, offer)
+    return most === measure.outputTokensMax ? modelKind(offer) : `${modelKind(offer)} ${most}`
+  }
   const known = new Map([['any', Object.assign(any, { ceiling: any.high })]])
   return {
     service,
@@ -65,7 +80,7 @@ export function chatRoute(
       const kind = kindOf(offer)
       let usage = known.get(kind)
       if (!usage) {
-        const range = chatUsageRange(measure, offer.model, offer.capabilities.imageTokensMax)
+        const range = usageOfOffer(measure, offer)
         usage = Object.assign(range, { ceiling: range.high })
         known.set(kind, usage)
       }

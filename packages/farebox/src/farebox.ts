@@ -39,6 +39,7 @@ import {
 import { Agents } from './agents.ts'
 import { BookPrices } from './book-prices.ts'
 import type { LiveDeadlines } from './call-runner.ts'
+import { usageOfOffer } from './chat-route.ts'
 import type { ProviderNames } from './check-named-providers.ts'
 import { checkOptions, checkWorkflow } from './check-options.ts'
 import { TIMER_MS_MAX } from './check-times.ts'
@@ -343,7 +344,7 @@ export class Farebox {
       // If nobody offers it, the provider's name serves as the model's.
       known.chat = (provider) => {
         const offer = this.#offerOf('gpt', provider)
-        return chatUsageRange(measure, offer?.model ?? provider, offer?.capabilities.imageTokensMax)
+        return offer ? usageOfOffer(measure, offer) : chatUsageRange(measure, provider)
       }
     }
     return estimateWorkflow(this.prices.book, configuration, input, this.#parts.clock(), known)
@@ -369,7 +370,7 @@ export class Farebox {
    * Compares the ledger's records with the providers' own, where an adapter can fetch them, and corrects what was only estimated:
    * prices that arrived late, and phone calls whose outcome was unknown. If you make phone calls, run it about every minute.
    *
-   * @throws {InvalidOptionError} `from` is not before `until`
+   * @throws {InvalidOptionError} an option is unknown, or `from` is not before `until`
    */
   async reconcile(options: ReconcileOptions = {}): Promise<ReconcileReport> {
     const { ledger, prices, providers } = this

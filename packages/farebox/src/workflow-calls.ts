@@ -57,7 +57,7 @@ export interface StreamOptions {
 /** A question to a chat model. */
 export interface ChatInput extends CallOptions {
   messages: readonly ChatMessage[]
-  /** The most tokens that the answer may have. The hold depends on it. @defaultValue 1_024 */
+  /** The most tokens that the answer may have, if its model can write so many. The hold depends on it. @defaultValue 1_024 */
   outputTokensMax?: number
   temperature?: number
   stop?: readonly string[]

@@ -10,15 +10,15 @@ import {
   type TranscriptEvent,
   type Unit,
 } from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary } from '@farebox/ledger'
+import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary, workflowIdOf } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
-import { createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import { type Candidate, createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
 import { affordableSeconds } from './affordable-seconds.ts'
 import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { CallRunner, type RunnerParts, type RunningStream, required } from './call-runner.ts'
 import { type Charge, chargesOf } from './charges-of.ts'
-import { chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
+import { answerTokensMax, chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
 import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { correctionIdOf } from './correction-id.ts'
@@ -73,7 +73,7 @@ export interface WorkflowOptions {
   accountId: string
   /** The name that breakdowns group it by: `voice_chat`. */
   name: string
-  /** @defaultValue a new UUIDv7 */
+  /** @defaultValue a new UUIDv7, or with an `idempotencyKey` the same id each time */
   workflowId?: string
   /** @defaultValue the Farebox's */
   configuration?: ServiceConfiguration
@@ -99,6 +99,10 @@ export interface WorkflowOptions {
   metadata?: Readonly<Record<string, string>>
   /** Aborts when the caller leaves. Running calls are stopped, except phone calls. */
   signal?: AbortSignal
+  /**
+   * Makes opening it safe to repeat: the same key resumes the same workflow, and with other options it is a conflict. Its calls are
+   * made each time.
+   */
   idempotencyKey?: string
   /** Whether the ledger has the workflow already, so that this only resumes it. @defaultValue false */
   isOpened?: boolean
@@ -150,7 +154,8 @@ export class Workflow {
 
   /** Its id in the ledger. */
   get id(): string {
-    this.#id ??= newUuid()
+    const { idempotencyKey } = this.#options
+    this.#id ??= idempotencyKey === undefined ? newUuid() : workflowIdOf(this.accountId, idempotencyKey)
     return this.#id
   }
 
@@ -242,7 +247,7 @@ export class Workflow {
           )
           return required(candidate, 'streamChat').call(
             candidate.adapter,
-            { ...request, messages, ...modelOf(candidate, input) },
+            { ...request, messages, ...limitOf(request, candidate), ...modelOf(candidate, input) },
             context,
           )
         },
@@ -563,7 +568,11 @@ export class Workflow {
       options: input,
       input: () => input.messages,
       call: (candidate, context) =>
-        required(candidate, 'chat').call(candidate.adapter, { ...request, ...modelOf(candidate, input) }, context),
+        required(candidate, 'chat').call(
+          candidate.adapter,
+          { ...request, ...limitOf(request, candidate), ...modelOf(candidate, input) },
+          context,
+        ),
       unreported: async (answer, { offer }) =>
         (await floorUsage(measure, offer, eventsOf(answer), this.#parts.loadTokenizers)).quantities,
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
@@ -611,6 +620,10 @@ export class Workflow {
     const { result, ...metered } = await this.#runner.track(placePhoneCall(this.#parts, this.#runner, this.#payer, input))
     return { ...result, ...metered }
   }
+}
+
+function limitOf({ outputTokensMax }: { outputTokensMax: number }, { offer }: Candidate): { outputTokensMax: number } {
+  return { outputTokensMax: answerTokensMax(outputTokensMax, offer) }
 }
 
 /** Converts a whole answer to the events of a stream of it. */

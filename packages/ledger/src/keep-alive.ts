@@ -1,4 +1,5 @@
 import { InvalidInputError } from './errors.ts'
+import { checkFieldNames, type FieldNames } from './known-fields.ts'
 import type { Ledger } from './ledger.ts'
 import type { HeldOutcome, Refusal } from './outcomes.ts'
 import { unthrowing } from './unthrowing.ts'
@@ -22,6 +23,16 @@ export interface KeepAliveOptions {
   onError?(error: unknown): void
 }
 
+const known: FieldNames<KeepAliveOptions> = {
+  accountId: true,
+  holdId: true,
+  ttlMs: true,
+  everyMs: true,
+  onExtended: true,
+  onLost: true,
+  onError: true,
+}
+
 /** The longest delay of a Node timer. A longer one would not wait at all. */
 const EVERY_MS_MAX = 2 ** 31 - 1
 /** The first extension comes early, since the hold may have been placed for less than `ttlMs`. */
@@ -31,6 +42,8 @@ const FIRST_MS = 1_000
  * Extends a hold until stopped, for work of unknown length such as a telephone call. If the process dies, the hold is given back
  * by itself within `ttlMs` plus its grace period. Does not keep the process alive.
  *
+ * @throws {InvalidInputError} an option is unknown, or `everyMs` is not below `ttlMs`
+ *
  * @example
  * const heartbeat = keepAlive(ledger, { accountId, holdId, onLost: () => call.hangUp() })
  * await call.ended
@@ -38,6 +51,7 @@ const FIRST_MS = 1_000
  * await ledger.settleHold({ accountId, holdId, usage })
  */
 export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAliveOptions): { stop(): Promise<void> } {
+  checkFieldNames(options, known, 'keepAlive()')
   const { accountId, holdId, ttlMs = 300_000 } = options
   const everyMs = options.everyMs ?? Math.min(Math.ceil(ttlMs / 3), EVERY_MS_MAX)
   if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs >= ttlMs || everyMs > EVERY_MS_MAX) {

@@ -1,4 +1,4 @@
-import { credits, FareboxError, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, credits, FareboxError, InvalidOptionError } from '@farebox/core'
 import { presets } from './presets.ts'
 import type { ServiceConfiguration } from './service-configuration.ts'
 
@@ -19,14 +19,18 @@ export interface BusinessAdapterInput {
   configuration: Partial<ServiceConfiguration>
 }
 
+const known: Readonly<Record<keyof BusinessAdapterInput, true>> = { name: true, description: true, configuration: true }
+
 const NAME = /^[a-z][a-z0-9_]{0,62}$/
 
 /**
  * Defines a custom business adapter.
  *
- * @throws {InvalidOptionError} the name is invalid, see {@link BusinessAdapterInput}
+ * @throws {InvalidOptionError} a field is unknown, or the name is invalid, see {@link BusinessAdapterInput}
  */
 export function defineBusinessAdapter(input: BusinessAdapterInput): BusinessAdapter {
+  // A misspelt `configuration` would otherwise allow everything that it was to forbid.
+  checkOptionNames(input, known, 'defineBusinessAdapter()')
   if (!NAME.test(input.name)) {
     throw new InvalidOptionError(
       `name of a business adapter must be lower-case letters, digits and underscores, received ${JSON.stringify(input.name)}`,

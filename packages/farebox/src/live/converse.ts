@@ -11,6 +11,7 @@ import type { Candidate } from '@farebox/router'
 import { isUnreported, isUsage } from '../book-prices.ts'
 import { converseRoute } from '../call-routes.ts'
 import { required } from '../call-runner.ts'
+import { answerTokensMax } from '../chat-route.ts'
 import { safeListener } from '../safe-listener.ts'
 import type { ConverseInput, LiveStream } from '../workflow-calls.ts'
 import { AnswerQueue } from './answer-queue.ts'
@@ -49,7 +50,7 @@ export async function converse(live: LiveParts, input: ConverseInput): Promise<L
 
 class ConverseSession implements LiveSession<RealtimeEvent> {
   readonly #input: ConverseInput
-  readonly #outputTokensMax: number
+  #outputTokensMax: number
   #meter: LiveMeter | undefined
   /** The tokens that the next answer reads: everything said so far. */
   #context: number
@@ -85,6 +86,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
 
   open(candidate: Candidate, context: CallContext): AsyncIterable<RealtimeEvent> {
     this.#window = candidate.offer.capabilities.contextTokens ?? WINDOW_TOKENS
+    this.#outputTokensMax = answerTokensMax(this.#input.outputTokensMax ?? OUTPUT_TOKENS_MAX, candidate.offer)
     const { instructions, voice, inputFormat, outputFormat, tools } = this.#input
     const request = {
       model: candidate.offer.model,

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Credits,
+  checkOptionNames,
   formatQuantity,
   InvalidOptionError,
   isFareboxError,
@@ -46,6 +47,15 @@ export interface ReconcileParts {
   clock: Clock
 }
 
+const known: Readonly<Record<keyof ReconcileOptions, true>> = {
+  from: true,
+  until: true,
+  isDryRun: true,
+  priceOverdueMs: true,
+  signal: true,
+  onRecord: true,
+}
+
 const DAY_MS = 86_400_000
 /** How far before the range to read as well: a long call is listed under the time when it began. */
 const LONGEST_MS = 5 * 3_600_000
@@ -60,6 +70,8 @@ const SETTLING_MS = 15 * 60_000
  * @throws {InvalidOptionError} `from` is not before `until`
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
+  // A misspelt `isDryRun` would otherwise correct, and a misspelt `until` compare another range.
+  checkOptionNames(options, known, 'reconcile()')
   const now = parts.clock()
   const until = options.until ?? now
   const from = options.from ?? until - 3 * DAY_MS

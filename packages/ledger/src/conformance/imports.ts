@@ -240,5 +240,12 @@ export function exerciseImports(suite: Suite): void {
       await expectInvalid('importId', () => importBalances(suite.ledger, [], { importId: '' }))
       await expectInvalid('source', () => importBalances(suite.ledger, [], { source: 'gift' as never }))
     })
+
+    it('an option that is misspelt is refused, so that nothing is granted in place of a dry run', async () => {
+      tests++
+      const misspelt = { dryRun: true } as ImportOptions
+      await expectInvalid('dryRun', () => importBalances(suite.ledger, rows({ ada: '10' }), misspelt))
+      await expect(balanceOf('ada')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+    })
   })
 }

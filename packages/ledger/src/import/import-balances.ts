@@ -2,6 +2,7 @@ import { type Credits, credits, formatCredits, isFareboxError } from '@farebox/c
 import { pMapIterable } from 'p-map'
 import { checkOneOf, checkText } from '../check-input.ts'
 import { InvalidInputError } from '../errors.ts'
+import { checkFieldNames, type FieldNames } from '../known-fields.ts'
 import type { Ledger } from '../ledger.ts'
 import { type GrantSource, grantSources } from '../rows.ts'
 import { type BalanceSource, type CheckedRow, checkRow } from './balance-row.ts'
@@ -26,6 +27,15 @@ export interface ImportOptions {
   onProgress?: (report: Readonly<ImportReport>) => void
 }
 
+const known: FieldNames<ImportOptions> = {
+  importId: true,
+  source: true,
+  isDryRun: true,
+  isStrict: true,
+  concurrency: true,
+  onProgress: true,
+}
+
 const CONCURRENCY = 256
 const PROGRESS_ROWS = 1_000
 /** Kind of the document that records an account's import. */
@@ -46,7 +56,7 @@ interface Decision extends Record<string, unknown> {
  * before.
  *
  * @param rows  for example what `readPostgresBalances` or `readSqliteBalances` returns
- * @throws {InvalidInputError} an option is invalid
+ * @throws {InvalidInputError} an option is unknown or invalid
  * @throws {LedgerUnavailableError} the database became unreachable; run the import again
  */
 export async function importBalances(
@@ -54,6 +64,8 @@ export async function importBalances(
   rows: BalanceSource,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
+  // A misspelt `isDryRun` would otherwise grant, and a misspelt `importId` name another import.
+  checkFieldNames(options, known, 'importBalances()')
   const importId = checkText('importId', options.importId ?? 'opening')
   const source = checkOneOf('source', options.source ?? 'purchase', grantSources)
   checkText('importId', grantIdOf(importId))

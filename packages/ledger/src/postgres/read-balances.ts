@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '@farebox/core'
 import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
+import { checkSource } from '../import/check-source.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { unavailable } from './classify-error.ts'
 import { ask } from './client.ts'
@@ -17,13 +18,24 @@ export interface PostgresBalancesOptions {
   nameColumn?: string
 }
 
+const known = {
+  connectionString: 'required',
+  table: 'required',
+  idColumn: 'required',
+  balanceColumn: 'required',
+  nameColumn: 'optional',
+} as const
+
 const ROWS_AT_ONCE = 1_000
 
 /**
  * Reads the users of a Postgres table with their balances, for `importBalances`: ordered by id, from one snapshot. Each iteration
  * reads the table anew, a thousand rows at a time, in a read-only transaction.
+ *
+ * @throws {InvalidOptionError} an option is unknown or no text. Reading throws it if the table or a column is not there
  */
 export function readPostgresBalances(options: PostgresBalancesOptions): AsyncIterable<BalanceRow | UnreadableRow> {
+  checkSource(options, known, 'readPostgresBalances()')
   return { [Symbol.asyncIterator]: () => read(options) }
 }
 

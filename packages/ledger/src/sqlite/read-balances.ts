@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '@farebox/core'
 import type { BalanceRow, UnreadableRow } from '../import/balance-row.ts'
+import { checkSource } from '../import/check-source.ts'
 import { floatingPointProblem, missingBalance, missingId } from '../import/floating-point.ts'
 import { loadBetterSqlite } from './load-better-sqlite.ts'
 
@@ -16,11 +17,22 @@ export interface SqliteBalancesOptions {
   nameColumn?: string
 }
 
+const known = {
+  filename: 'required',
+  table: 'required',
+  idColumn: 'required',
+  balanceColumn: 'required',
+  nameColumn: 'optional',
+} as const
+
 /**
  * Reads the users of a SQLite table with their balances, for `importBalances`: ordered by id, from one snapshot. Each iteration
  * reads the table anew, row by row, on a read-only connection.
+ *
+ * @throws {InvalidOptionError} an option is unknown or no text. Reading throws it if the file, the table or a column is not there
  */
 export function readSqliteBalances(options: SqliteBalancesOptions): AsyncIterable<BalanceRow | UnreadableRow> {
+  checkSource(options, known, 'readSqliteBalances()')
   return { [Symbol.asyncIterator]: () => read(options) }
 }
 
