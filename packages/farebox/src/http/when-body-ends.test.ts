@@ -47,6 +47,6 @@ test('a reader who waits for the next part is there, however long it takes', asy
     ends += 1
   }
   const response = whenBodyEnds(new Response(new ReadableStream(source, { highWaterMark: 0 })), end, 10)
-  expect([...(await response.bytes())]).toEqual([1, 2, 3])
+  expect([...new Uint8Array(await response.arrayBuffer())]).toEqual([1, 2, 3])
   expect(ends).toBe(1)
 })
