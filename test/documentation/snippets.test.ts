@@ -85,11 +85,27 @@ async function endsAmongClients(server: ChildProcess, port: number): Promise<voi
   })
   await answerOf(port, '/healthz', agent)
   server.kill('SIGTERM')
+  await untilRefused(port)
+  // A process manager signals the program and npm, which passes it on.
+  server.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
   hasEnded = true
   await Promise.all(busy)
   agent.destroy()
   stuck.destroy()
+}
+
+/** Waits until nobody accepts connections. */
+async function untilRefused(port: number): Promise<void> {
+  for (;;) {
+    const client = connect(port, '127.0.0.1')
+    const isRefused = await once(client, 'connect').then(
+      () => false,
+      () => true,
+    )
+    client.on('error', () => {}).destroy()
+    if (isRefused) return
+  }
 }
 
 /** Waits until an answer has ended, or failed. */

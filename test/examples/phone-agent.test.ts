@@ -373,6 +373,29 @@ describe('the agent', () => {
     await settled(opened)
   })
 
+  it('takes no call while it stops: nobody would end it', async () => {
+    const opened = await open(credits(100))
+    await ring(opened)
+    const { phone } = opened
+    const arrived = Promise.withResolvers<void>()
+    const checking = Promise.withResolvers<void>()
+    const webhook = phone.webhook.bind(phone)
+    vi.spyOn(phone, 'webhook').mockImplementationOnce(async (request) => {
+      arrived.resolve()
+      await checking.promise
+      return webhook(request)
+    })
+    const late = post(opened, '/voice', { ...numbers, CallSid: 'CA2', CallStatus: 'ringing' })
+    await arrived.promise
+    // The server stops once the call that it has is over.
+    vi.spyOn(phone, 'endCall').mockImplementationOnce(async () => void (await late))
+    const closing = opened.agent.close()
+    checking.resolve()
+    expect((await late).status).toBe(503)
+    await closing
+    await settled(opened)
+  })
+
   it('ends and settles a call whose length could not be charged at first', async () => {
     const opened = await open(credits(100))
     const { handset, tellEnd } = await ring(opened)

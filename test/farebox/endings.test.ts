@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { type Credits, credits, microUnits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
-import { presets } from 'farebox'
+import { presets, type Workflow } from 'farebox'
 import { describe, expect, it } from 'vitest'
-import { openAccount, openBox, storeNames } from './open-box.ts'
+import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
 import { openLoopback, sdks } from './parties.ts'
 
 const question = { messages: [{ role: 'user' as const, content: 'When does the heron hunt?' }] }
@@ -151,6 +152,51 @@ describe('a Farebox that closes', () => {
   it.each([-1, Number.NaN, 2 ** 31])('does not wait for %s milliseconds', async (graceMs) => {
     const box = await openBox()
     await expect(box.close({ graceMs })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+
+  const sound = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+
+  it.each<[string, (workflow: Workflow) => Promise<unknown>]>([
+    ['usage that is being recorded', (workflow) => workflow.record('voice_tts', 'cartesia', 100, 'characters')],
+    ['a recording that is being read', (workflow) => workflow.transcribe({ audio: sound })],
+    ['a prompt that is being counted', async (workflow) => (await workflow.streamChat(question)).settled],
+  ])('charges %s', async (_, work) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    // Its first use opens it in a write of its own.
+    const workflow = box.workflow({ accountId, name: 'work', reserve: credits(50) })
+    await Promise.all([work(workflow), box.close({ graceMs: 0 })])
+    const { ledger } = openBeside(box)
+    expect((await ledger.workflow(accountId, workflow.id)).spent).toBeGreaterThan(0n)
+    await ledger.closeWorkflow({ accountId, workflowId: workflow.id })
+  })
+
+  it('gives back the reserve of a workflow that is being closed, and its charges if it is being refunded', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const { balance } = await box.ledger.balance(accountId)
+    const [closed, refunded] = ['closed', 'refunded'].map((name) => box.workflow({ accountId, name, reserve: credits(50) }))
+    if (!closed || !refunded) throw new Error('there are two')
+    await closed.speak({ text: 'one' })
+    for (const text of ['one', 'two', 'three']) await refunded.speak({ text })
+    const refund = refunded.refund('it came to nothing').then(() => refunded.end())
+    const [{ total_credits_used }] = await Promise.all([closed.close(), refund, box.close()])
+    expect(await openBeside(box).ledger.balance(accountId)).toMatchObject({
+      balance: balance - credits(total_credits_used),
+      held: 0n,
+    })
+  })
+
+  it('opens no workflow whose reserve nobody would give back', async () => {
+    const box = await openBox()
+    const { accountId, key } = await openAccount(box)
+    // Its use is still to be written, which closing waits for.
+    const apiKey = await box.authenticate(key)
+    const workflow = box.workflow({ accountId, name: 'work', apiKey, reserve: credits(50) })
+    const closing = box.close()
+    await expect(workflow.speak({ text: 'hello' })).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+    await closing
+    expect(await openBeside(box).ledger.balance(accountId)).toMatchObject({ held: 0n })
   })
 })
 

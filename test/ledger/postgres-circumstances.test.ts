@@ -54,6 +54,18 @@ describe('a database as somebody else has set it up', () => {
     await expect(ledger.balance('a')).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
   })
 
+  test('answers who asked before the ledger was closed, also those who wait for a connection', async () => {
+    const ledger = open(database.url)
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'a', name: 'Zoë' })
+    const statements = Array.from({ length: 10 }, () => ledger.statement('a'))
+    const report = ledger.migrate()
+    await ledger.close()
+    for (const { items } of await Promise.all(statements)) expect(items).toHaveLength(1)
+    await expect(report).resolves.toMatchObject({ applied: [] })
+    await expect(ledger.statement('a')).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+  })
+
   test.each([
     ['with a time limit of its own, as the ledger opens them', { query_timeout: 30_000 }],
     ['without one', {}],

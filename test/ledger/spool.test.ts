@@ -511,6 +511,35 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.sendSpooled()).toEqual({ sent: 100, refused: 0, waiting: 0 })
   })
 
+  test('a closing ledger charges what it was told before, and keeps on disk what the database does not take', async () => {
+    const hold = await ledger.placeHold({ ...work, amount: credits(30) })
+    const { workflowId } = (await ledger.openWorkflow({ accountId, name: 'w', reserve: credits(20) })) as { workflowId: string }
+    const { holdId } = hold as { holdId: string }
+    await ledger.close()
+    // It has not looked into its spool yet, which it does before each of these.
+    ledger = open()
+    const settling = ledger.settleHold({ accountId, holdId, usage: usage(12) })
+    const charging = ledger.charge({ ...work, usage: usage(3) })
+    const ending = ledger.closeWorkflow({ accountId, workflowId })
+    await ledger.close()
+    await expect(settling).resolves.toMatchObject({ status: 'charged' })
+    await expect(charging).resolves.toMatchObject({ status: 'charged' })
+    await expect(ending).resolves.toMatchObject({ status: 'closed' })
+
+    ledger = open()
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
+    other.exec('BEGIN IMMEDIATE')
+    const away = ledger.charge({ ...work, usage: usage(5) })
+    away.catch(() => undefined)
+    await ledger.close()
+    expect(files()).toHaveLength(1)
+    await expect(away).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    ledger = open()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(80) })
+  })
+
   test('a spool that is full or cannot be written fails as the database did', async () => {
     await ledger.close()
     ledger = open({ entriesMax: 1, retryMs: 60_000 })

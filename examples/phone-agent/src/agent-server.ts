@@ -32,10 +32,13 @@ export async function startAgent(options: AgentOptions, port = 0) {
   const { box, twilio, site, accountOf, print, onEnded, statusWaitMs = 5_000, connectWaitMs = 30_000 } = options
   const streamUrl = `${site.replace(/^http/, 'ws')}/media`
   const calls = new Map<string, Promise<PhoneCall | undefined>>()
+  let isClosing = false
 
   const app = express().use(express.urlencoded({ extended: false }))
   app.post('/voice', async (request, response) => {
     const { CallSid: callId = '', From: from = '', To: to = '' } = await signed(request)
+    // Nobody would end a call that begins now. Twilio takes the number's fallback URL, if there is one.
+    if (isClosing) return void response.sendStatus(503)
     // Twilio repeats a webhook that got no answer.
     const call = await (calls.get(callId) ?? begin(callId, from, to))
     response
@@ -100,6 +103,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
     port: (server.address() as AddressInfo).port,
     /** Ends and settles every call, then stops the server. */
     async close(): Promise<void> {
+      isClosing = true
       server.close()
       // A call that fails to begin must not keep the others from ending.
       const ends = [...calls.values()].map(async (beginning) => {

@@ -250,9 +250,10 @@ export class Farebox {
   }
 
   /**
-   * Waits for the calls and charges under way, then closes the store. Streams may continue for `graceMs`, then they end as if
-   * their readers had left: their providers are stopped, and what they have produced is charged. Metered time that is still
-   * running ends then as well, and is charged for the time reached. A phone call is never cut short: closing waits for its end.
+   * Waits for the calls, charges and refunds under way, and for workflows that are being closed, then closes the store. Streams may
+   * continue for `graceMs`, then they end as if their readers had left: their providers are stopped, and what they have produced is
+   * charged. Metered time that is still running ends then as well, and is charged for the time reached. A phone call is never cut
+   * short: closing waits for its end.
    *
    * @param options.graceMs  milliseconds. @defaultValue 10_000
    * @throws {InvalidOptionError} `graceMs` is negative, or more than a timer can wait

@@ -231,33 +231,8 @@ export class Workflow {
   }
 
   /** Asks a chat model and streams its answer. Resolves with the first content. */
-  async streamChat(input: StreamChatInput): Promise<ChatStream> {
-    const request = chatRequest(input)
-    const measure = await this.#measure('gpt', input)
-    const route = this.#chatRoute('gpt', 'chat', input, measure)
-    return asStream(
-      await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
-        request: { ...route, needs: { ...route.needs, streaming: true } },
-        options: input,
-        input: () => input.messages,
-        open: (candidate, context, earlier) => {
-          const messages = continuedMessages(
-            input.messages,
-            earlier.map(({ delivered }) => delivered),
-          )
-          return required(candidate, 'streamChat').call(
-            candidate.adapter,
-            { ...request, messages, ...limitOf(request, candidate), ...modelOf(candidate, input) },
-            context,
-          )
-        },
-        unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
-        // Another model cannot continue from half a tool call.
-        mayContinue: (produced) => produced.every(({ type }) => type === 'text'),
-        streaming: input,
-        onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
-      }),
-    )
+  streamChat(input: StreamChatInput): Promise<ChatStream> {
+    return this.#runner.track(this.#streamChatNow(input))
   }
 
   /**
@@ -265,28 +240,8 @@ export class Workflow {
    *
    * @throws {InvalidAudioError} the audio is empty, or not audio
    */
-  async transcribe(input: TranscribeInput): Promise<Transcript> {
-    checkCall('transcribe', input)
-    const { audio, language, ...options } = input
-    const { durationSeconds, ...sound } = await readAudio(audio)
-    const request = transcribeRoute(durationSeconds, { ...options, language })
-    const { result, ...metered } = await this.#runner.whole({
-      request,
-      options,
-      call: (candidate, context) =>
-        required(candidate, 'transcribe').call(
-          candidate.adapter,
-          { audio: sound, language, ...modelOf(candidate, options) },
-          context,
-        ),
-      unreported: request.expected,
-    })
-    return {
-      text: result.text,
-      language: result.language,
-      durationSeconds: result.durationSeconds ?? durationSeconds,
-      ...metered,
-    }
+  transcribe(input: TranscribeInput): Promise<Transcript> {
+    return this.#runner.track(this.#transcribeNow(input))
   }
 
   /**
@@ -367,18 +322,8 @@ export class Workflow {
   }
 
   /** Turns texts into vectors. */
-  async embed(input: EmbedInput): Promise<Embeddings> {
-    const { inputs, dimensions, ...options } = input
-    const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
-    checkCall('embed', input)
-    const { result, ...metered } = await this.#runner.whole({
-      request,
-      options,
-      call: (candidate, context) =>
-        required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, ...modelOf(candidate, options) }, context),
-      unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
-    })
-    return { embeddings: result.embeddings, model: result.model, usage: result.usage, ...metered }
+  embed(input: EmbedInput): Promise<Embeddings> {
+    return this.#runner.track(this.#embedNow(input))
   }
 
   /**
@@ -432,45 +377,14 @@ export class Workflow {
    * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
    * @throws {RequestLimitError} it costs more than the key allows per request
    */
-  async record(
+  record(
     service: Service,
     provider: string,
     units: number | string | Quantity,
     unit: Unit,
     options: RecordOptions = {},
   ): Promise<Recorded> {
-    checkCall('record', options)
-    const { model, to, from, call, idempotencyKey, onReplayed } = options
-    const { apiKey, userId, envelope } = this.#payer
-    const permission = apiKey && keyPermission(apiKey, service, provider)
-    if (apiKey && !permission) {
-      throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
-    }
-    const amount = typeof units === 'bigint' ? units : quantity(units)
-    const { accountId, id: workflowId } = this
-    const { prices } = this.#parts
-    const source = { service, provider, model, to, from }
-    const numbers = to === undefined && from === undefined ? undefined : { to, from }
-    const used = { meter: 'usage', quantity: amount, unit }
-    const limit = permission?.costLimitPerRequest ?? null
-    const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
-      const whole = chargeOf(rating)
-      if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
-      const apiKeyId = apiKey?.apiKeyId
-      const usage = { ...priced, model, details }
-      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage })
-      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      const { charged: creditsUsed, replayed } = outcome
-      const work = { accountId, workflowId, service, creditsUsed }
-      if (replayed) safeListener(onReplayed, this.#parts.onError)()
-      else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
-      return { creditsUsed, balance: outcome.balance }
-    }
-    if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
-    // The price of a slice depends on the slices before it, so they are charged one after another.
-    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
-      charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
-    )
+    return this.#runner.track(this.#recordNow(service, provider, units, unit, options))
   }
 
   /** Explains each of its charges: quantity, increment, tier, rate, rounding and version of the price book. */
@@ -506,17 +420,13 @@ export class Workflow {
    * Closes the workflow, ends its live work and metered time, and releases its open holds. Closing it again returns the same
    * receipt.
    */
-  async close(): Promise<Receipt> {
-    await this.end()
-    return this.receipt()
+  close(): Promise<Receipt> {
+    return this.#toItsEnd(this.end().then(() => this.receipt()))
   }
 
   /** Does the same as {@link close}, but returns no receipt, which saves reading everything that the workflow did. */
-  async end(): Promise<void> {
-    await this.open()
-    await this.#runner.idle()
-    await Promise.all([...(this.#ends ?? [])].map((end) => end()))
-    await this.#payer.envelope.close()
+  end(): Promise<void> {
+    return this.#toItsEnd(this.#endNow())
   }
 
   /**
@@ -531,7 +441,24 @@ export class Workflow {
   }
 
   /** Refunds everything that was charged to the workflow, streams that have ended included, because its work came to nothing. */
-  async refund(reason: string): Promise<void> {
+  refund(reason: string): Promise<void> {
+    return this.#toItsEnd(this.#refundNow(reason))
+  }
+
+  /** A closing Farebox waits for `work`, which its own workflow must not: it waits for the workflow's calls. */
+  #toItsEnd<Result>(work: Promise<Result>): Promise<Result> {
+    this.#parts.background(work.catch(() => undefined))
+    return work
+  }
+
+  async #endNow(): Promise<void> {
+    await this.open()
+    await this.#runner.idle()
+    await Promise.all([...(this.#ends ?? [])].map((end) => end()))
+    await this.#payer.envelope.close()
+  }
+
+  async #refundNow(reason: string): Promise<void> {
     await this.#madeRunner?.settlements()
     // If the database is back, spooled charges go in first: later, nobody would refund them.
     await this.#parts.ledger.sendSpooled().catch(() => undefined)
@@ -578,6 +505,114 @@ export class Workflow {
       onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
     })
     return { ...result, ...metered }
+  }
+
+  async #streamChatNow(input: StreamChatInput): Promise<ChatStream> {
+    const request = chatRequest(input)
+    const measure = await this.#measure('gpt', input)
+    const route = this.#chatRoute('gpt', 'chat', input, measure)
+    return asStream(
+      await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
+        request: { ...route, needs: { ...route.needs, streaming: true } },
+        options: input,
+        input: () => input.messages,
+        open: (candidate, context, earlier) => {
+          const messages = continuedMessages(
+            input.messages,
+            earlier.map(({ delivered }) => delivered),
+          )
+          return required(candidate, 'streamChat').call(
+            candidate.adapter,
+            { ...request, messages, ...limitOf(request, candidate), ...modelOf(candidate, input) },
+            context,
+          )
+        },
+        unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
+        // Another model cannot continue from half a tool call.
+        mayContinue: (produced) => produced.every(({ type }) => type === 'text'),
+        streaming: input,
+        onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
+      }),
+    )
+  }
+
+  async #transcribeNow(input: TranscribeInput): Promise<Transcript> {
+    checkCall('transcribe', input)
+    const { audio, language, ...options } = input
+    const { durationSeconds, ...sound } = await readAudio(audio)
+    const request = transcribeRoute(durationSeconds, { ...options, language })
+    const { result, ...metered } = await this.#runner.wholeWithin({
+      request,
+      options,
+      call: (candidate, context) =>
+        required(candidate, 'transcribe').call(
+          candidate.adapter,
+          { audio: sound, language, ...modelOf(candidate, options) },
+          context,
+        ),
+      unreported: request.expected,
+    })
+    return {
+      text: result.text,
+      language: result.language,
+      durationSeconds: result.durationSeconds ?? durationSeconds,
+      ...metered,
+    }
+  }
+
+  async #embedNow(input: EmbedInput): Promise<Embeddings> {
+    const { inputs, dimensions, ...options } = input
+    const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
+    checkCall('embed', input)
+    const { result, ...metered } = await this.#runner.wholeWithin({
+      request,
+      options,
+      call: (candidate, context) =>
+        required(candidate, 'embed').call(candidate.adapter, { inputs, dimensions, ...modelOf(candidate, options) }, context),
+      unreported: (_, { offer }) => (request.usageOf?.(offer) ?? request).expected,
+    })
+    return { embeddings: result.embeddings, model: result.model, usage: result.usage, ...metered }
+  }
+
+  async #recordNow(
+    service: Service,
+    provider: string,
+    units: number | string | Quantity,
+    unit: Unit,
+    options: RecordOptions,
+  ): Promise<Recorded> {
+    checkCall('record', options)
+    const { model, to, from, call, idempotencyKey, onReplayed } = options
+    const { apiKey, userId, envelope } = this.#payer
+    const permission = apiKey && keyPermission(apiKey, service, provider)
+    if (apiKey && !permission) {
+      throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
+    }
+    const amount = typeof units === 'bigint' ? units : quantity(units)
+    const { accountId, id: workflowId } = this
+    const { prices } = this.#parts
+    const source = { service, provider, model, to, from }
+    const numbers = to === undefined && from === undefined ? undefined : { to, from }
+    const used = { meter: 'usage', quantity: amount, unit }
+    const limit = permission?.costLimitPerRequest ?? null
+    const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
+      const whole = chargeOf(rating)
+      if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
+      const apiKeyId = apiKey?.apiKeyId
+      const usage = { ...priced, model, details }
+      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage })
+      if (outcome.status === 'refused') throw errorOfRefusal(outcome)
+      const { charged: creditsUsed, replayed } = outcome
+      const work = { accountId, workflowId, service, creditsUsed }
+      if (replayed) safeListener(onReplayed, this.#parts.onError)()
+      else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
+      return { creditsUsed, balance: outcome.balance }
+    }
+    if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
+    // The price of a slice depends on the slices before it, so they are charged one after another.
+    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
+      charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
+    )
   }
 
   #chatRoute(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput, measure: ChatMeasure): RouteRequest {

@@ -103,7 +103,10 @@ export class LedgerOverloadedError extends FareboxError {
   }
 }
 
-/** Thrown by every call to a ledger that was closed. */
+/**
+ * Thrown by calls to a ledger that was closed, and while it closes by those that would hold credits. A change in the host's own
+ * transaction needs nothing that was closed, so it is still made, unless it would hold credits.
+ */
 export class LedgerClosedError extends FareboxError {
   override readonly code = 'LEDGER_CLOSED'
 }

@@ -161,6 +161,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #minimumCreditsForApiKey: Credits
   readonly #announces: boolean
   readonly #spool: UsageSpool | undefined
+  /** Changes under way that wait for the spool, or may have to go there. The queue does not know them yet, or any more. */
+  readonly #spooling = new Set<Promise<unknown>>()
   #isClosing = false
 
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
@@ -229,14 +231,17 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Takes no more holds, because the work that they pay for could not be charged. Then it writes when keys were last used, waits for
+   * Takes no more holds and reserves, because the work that they pay for could not be charged. Then it writes when keys were last used, waits for
    * the changes in progress, and closes what the ledger opened.
    */
   async close(): Promise<void> {
     this.#isClosing = true
     await this.closeKeys()
+    await Promise.allSettled(this.#spooling)
     await this.#spool?.close()
     await this.#queue.close()
+    // What the database could not take is being written to the spool.
+    await Promise.allSettled(this.#spooling)
     await this.#driver.close()
   }
 
@@ -434,9 +439,14 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('freezeAccount', input, null, fields, call)
   }
 
-  /** Opens a workflow: an envelope for calls that share a budget, a receipt and an id. Refused if its reserve cannot be held. */
+  /**
+   * Opens a workflow: an envelope for calls that share a budget, a receipt and an id. Refused if its reserve cannot be held.
+   *
+   * @throws {LedgerClosedError} the ledger is closed, or is closing and would hold the reserve
+   */
   async openWorkflow(input: OpenWorkflowInput, call?: CallOptions<Transaction>): Promise<OpenWorkflowOutcome> {
     checkFields('openWorkflow', input, call)
+    if (this.#isClosing && input.reserve !== undefined) throw new LedgerClosedError('the ledger is closed')
     const workflowId = checkText('workflowId', input.workflowId ?? newId('openWorkflow', input.accountId, input.idempotencyKey))
     const fields = {
       workflowId,
@@ -454,10 +464,11 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   async closeWorkflow(input: CloseWorkflowInput, call?: CallOptions<Transaction>): Promise<CloseWorkflowOutcome> {
     checkFields('closeWorkflow', input, call)
     const workflowId = checkText('workflowId', input.workflowId)
-    // Later, a charge would no longer belong to the workflow, and a settlement would be missing on its receipt.
-    if (this.#spool && !call?.transaction) await this.#spool.sendOf(input.accountId)
     const fields = { workflowId, keepsHolds: checkFlag('keepsHolds', input.keepsHolds ?? false), announce: this.#announces }
-    return this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, fields, call)
+    const close = () => this.#change('closeWorkflow', input, `closeWorkflow:${workflowId}`, fields, call)
+    if (!this.#spool || call?.transaction) return close()
+    // Later, a charge would no longer belong to the workflow, and a settlement would be missing on its receipt.
+    return this.#besideSpool(this.#spool.sendOf(input.accountId).then(close))
   }
 
   /**
@@ -685,22 +696,41 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /** Submits usage, which must not be lost: if the database is unavailable and there is a spool, the usage goes there. */
-  async #usage<Name extends 'settleHold' | 'charge'>(
+  #usage<Name extends 'settleHold' | 'charge'>(
     verb: Name,
     mutation: Mutation,
     defaultKey: string | null,
     fields: Operations[Name],
     call: CallOptions<Transaction> | undefined,
   ): Promise<Outcomes[Name]> {
+    const spool = this.#spool
+    // In a transaction of the host, the host decides whether the usage happens at all.
+    if (!spool || call?.transaction) return this.#change(verb, mutation, defaultKey, fields, call)
+    return this.#besideSpool(this.#usageOrSpooled(spool, verb, mutation, defaultKey, fields))
+  }
+
+  /** Tracks a change that closing waits for. */
+  #besideSpool<Result>(change: Promise<Result>): Promise<Result> {
+    const ended = () => void this.#spooling.delete(change)
+    this.#spooling.add(change)
+    change.then(ended, ended)
+    return change
+  }
+
+  async #usageOrSpooled<Name extends 'settleHold' | 'charge'>(
+    spool: UsageSpool,
+    verb: Name,
+    mutation: Mutation,
+    defaultKey: string | null,
+    fields: Operations[Name],
+  ): Promise<Outcomes[Name]> {
     try {
-      if (this.#spool && !call?.transaction) await this.#afterItsParts(mutation.accountId, fields)
-      return await this.#change(verb, mutation, defaultKey, fields, call)
+      await this.#afterItsParts(spool, mutation.accountId, fields)
+      return await this.#change(verb, mutation, defaultKey, fields, undefined)
     } catch (error) {
-      // In a transaction of the host, the host decides whether the usage happens at all.
-      const isAway = error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError
-      if (!this.#spool || call?.transaction || !isAway) throw error
+      if (!(error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError)) throw error
       const { accountId, idempotencyKey = defaultKey } = mutation
-      await this.#spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
+      await spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
     }
   }
@@ -711,8 +741,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /** @throws {LedgerUnavailableError} usage of the same work is still in the spool, so this has to go there too */
-  async #afterItsParts(accountId: string, usage: Operations['settleHold'] | Operations['charge']): Promise<void> {
-    if (await this.#spool?.isWaiting(accountId, usage)) {
+  async #afterItsParts(
+    spool: UsageSpool,
+    accountId: string,
+    usage: Operations['settleHold'] | Operations['charge'],
+  ): Promise<void> {
+    if (await spool.isWaiting(accountId, usage)) {
       const what = 'holdId' in usage ? `part of hold ${JSON.stringify(usage.holdId)}` : `charge ${JSON.stringify(usage.usageId)}`
       throw new LedgerUnavailableError(`an earlier ${what} waits in the spool`)
     }

@@ -184,6 +184,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly #answerTimeoutMs: number | undefined
   #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
+  /** What uses a client, or waits for one. */
+  readonly #underWay = new Set<Promise<unknown>>()
   /** The connections that the ledger opened. */
   readonly #opened = new Set<object>()
   /** A pool can be ended only once, whoever closes this at the same time. */
@@ -290,6 +292,8 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   async #end(): Promise<void> {
     const pool = await this.#pool?.catch(() => undefined)
+    // A pool that is ending lets whoever asks it for a client wait until that times out.
+    if (!this.#options.pool) await Promise.allSettled(this.#underWay)
     this.#pool = undefined
     if (pool && !this.#options.pool) await pool.end()
     // A server that vanished does not take its leave, and must not keep the process alive.
@@ -373,7 +377,15 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     })
   }
 
-  async #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+  #withClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+    const working = this.#lendClient(work)
+    const ended = () => void this.#underWay.delete(working)
+    this.#underWay.add(working)
+    working.then(ended, ended)
+    return working
+  }
+
+  async #lendClient<Result>(work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
     const pool = await this.#open()
     const client = await pool.connect().catch((error: unknown) => {
       throw notConnected(error)
