@@ -3,7 +3,7 @@ import type { Deadlines, Retries } from '@farebox/router'
 import type { LiveDeadlines } from './call-runner.ts'
 import type { FareboxOptions } from './farebox.ts'
 
-/** The longest time that a timer can wait, in milliseconds. */
+/** The longest time that a timer can wait, in milliseconds. Node turns anything longer into 1 ms. */
 export const TIMER_MS_MAX = 2_147_483_647
 
 const known: {

@@ -558,7 +558,7 @@ export class Workflow {
   async #chatNow(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
     const request = chatRequest(input)
     const measure = await this.#measure(service, input)
-    const { result, ...metered } = await this.#runner.wholeWithin({
+    const { result, ...metered } = await this.#runner.wholeUntracked({
       request: this.#chatRoute(service, operation, input, measure),
       options: input,
       input: () => input.messages,
