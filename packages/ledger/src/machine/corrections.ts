@@ -165,7 +165,10 @@ export function uncountedOf(record: Amounts, corrections: readonly Amounts[]): {
  * Whether a corrected usage record was taken back whole: either it was charged once and no longer is, or nothing at all is left
  * of it. Further usage on its line is then rounded up as if the record had never existed.
  */
-export function isTakenBack(record: Amounts, corrections: readonly Amounts[]): boolean {
+export function isTakenBack(
+  record: Record<'rated' | 'charged' | 'shortfall', bigint>,
+  corrections: readonly Record<'rated' | 'charged' | 'shortfall', bigint>[],
+): boolean {
   const parts = [record, ...corrections]
   const { rated, charged, shortfall } = sumOf(parts)
   return charged === 0n && (parts.some((part) => part.charged > 0n) || (rated === 0n && shortfall === 0n))
