@@ -464,7 +464,7 @@ export class Workflow {
     if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
     // The price of a slice depends on the slices before it, so they are charged one after another.
     return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
-      charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
+      charge(await priceSlice(this.#parts, { accountId, workflowId, call, idempotencyKey, ...source }, used)),
     )
   }
 

@@ -9,3 +9,8 @@ const ID_NAMESPACE = '8f8c9d0e-3c7b-5a52-9b0f-6d1c7a1e4b2a'
 export function newId(verb: Verb, accountId: string, idempotencyKey: string | undefined): string {
   return idempotencyKey === undefined ? newUuid() : uuidv5(`${verb}\0${accountId}\0${idempotencyKey}`, ID_NAMESPACE)
 }
+
+/** The id of the usage record of a charge that was given an idempotency key and no `usageId`. */
+export function chargeIdOf(accountId: string, idempotencyKey: string): string {
+  return newId('charge', accountId, idempotencyKey)
+}
