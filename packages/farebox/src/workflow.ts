@@ -478,7 +478,7 @@ export class Workflow {
    * `withoutCosts` removes that for customers.
    */
   async receipt(): Promise<Receipt> {
-    return (await this.account()).receipt
+    return (await this.overview()).receipt
   }
 
   /** The routing decisions that its usage records keep, oldest first, for `explainRoute` and `replayDecision`. */
@@ -487,7 +487,7 @@ export class Workflow {
   }
 
   /** Its summary, its receipt, its decisions and its charges, oldest first, from one read of the ledger. */
-  async account(): Promise<{ summary: WorkflowSummary; receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
+  async overview(): Promise<{ summary: WorkflowSummary; receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
     return {
       summary,
