@@ -5,7 +5,7 @@ import { replayDecision } from '@farebox/router'
 import { createFarebox, defaultPriceBook, PriceBook } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBox, storeNames } from './open-box.ts'
+import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
 type Entry = PriceBookDocument['versions'][number]['entries'][number]
 
@@ -55,6 +55,19 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect(await record('phone', 'twilio')).toBe('15')
     const explained = (await workflow.explain()).map(({ explanation }) => explanation?.charged)
     expect(explained).toEqual(['30', '30', '30', '45'])
+  })
+
+  it('answers a repeated slice as before, though the key allows no further one', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const { key } = await openKey(box, accountId, { services: [{ service: 'phone', costLimitPerRequest: credits(45) }] })
+    const apiKey = await box.ledger.authenticate(key)
+    const workflow = box.workflow({ accountId, name: 'call', apiKey })
+    const record = (idempotencyKey: string) => workflow.record('phone', 'twilio', 60, 'seconds', { call: 'a', idempotencyKey })
+    const paid = [await record('first'), await record('second')]
+    expect(paid.map(({ creditsUsed }) => formatCredits(creditsUsed))).toEqual(['30', '15'])
+    expect([await record('first'), await record('second')]).toEqual(paid)
+    await expect(record('third')).rejects.toMatchObject({ code: 'REQUEST_LIMIT' })
   })
 
   it('costs us each second once', async () => {

@@ -410,6 +410,28 @@ describe('tokenizers that cannot be loaded', () => {
     expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: high })
     expect(await usage()).toMatchObject([{ certainty: 'ceiling' }])
   })
+
+  it('are told to the host, because the most that the model may use is charged then', async () => {
+    let isBroken = false
+    const answering: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ model }) {
+        isBroken = true
+        return { text: 'at dusk', finishReason: 'stop', model }
+      },
+    }
+    const told: unknown[] = []
+    const { workflow } = await open({
+      providers: [model('counted', answering)],
+      prices: bookOf({ counted: { any: '1000' } }),
+      loadTokenizers: async (encodings) => {
+        if (isBroken) throw new Error('the disk is gone')
+        return loadTokenizers(encodings)
+      },
+      onError: (error) => void told.push(error),
+    })
+    await workflow.chat(ask)
+    expect(told).toMatchObject([{ message: 'the disk is gone' }])
+  })
 })
 
 describe('an answer that may be longer than a model can write', () => {

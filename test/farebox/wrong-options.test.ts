@@ -58,6 +58,17 @@ describe('createFarebox', () => {
     ['a hedge that is misspelt', { hedge: { afterMs: 5, shares: 0.1 } }, 'Did you mean share?'],
     ['a spool that is misspelt', { spool: { directory: 'spool', entriesMx: 5 } }, 'Did you mean entriesMax?'],
     ['a store that is the name of a file', { store: 'credits.db' }, 'store must be what sqlite({ filename }) or'],
+    [
+      'a payer of failed attempts that is misspelt',
+      { failedAttempts: 'charge' },
+      `failedAttempts must be 'ours' or 'charged', received "charge"`,
+    ],
+    ['a time to drain that is no number', { drainMs: Number.NaN }, 'drainMs must be milliseconds from 0, received NaN'],
+    [
+      'a balance for keys in whole credits',
+      { minimumCreditsForApiKey: 5_000 },
+      'minimumCreditsForApiKey must be 0 or more, as bigint micro-credits: credits(5_000); received 5000',
+    ],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is not an adapter such as openai({ apiKey }) or'],
     ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is not an adapter'],

@@ -408,6 +408,26 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(85), held: 0n })
   })
 
+  test('the last settlement of a hold waits for the parts in a spool that could not be read at first', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const { holdId } = (await ledger.placeHold({ ...work, amount: credits(30) })) as { holdId: string }
+    other.exec('BEGIN IMMEDIATE')
+    const part = ledger.settleHold({ accountId, holdId, usageId: 'one', final: false, usage: usage(10) })
+    await expect(part).rejects.toThrow(UsageSpooledError)
+    await ledger.close()
+    other.exec('COMMIT')
+    renameSync(directory, `${directory}-away`)
+    writeFileSync(directory, '')
+    ledger = open({ retryMs: 60_000 })
+    await ledger.charge({ ...work, usage: usage(1) })
+    rmSync(directory)
+    renameSync(`${directory}-away`, directory)
+    expect(await ledger.settleHold({ accountId, holdId, usage: usage(5) })).toMatchObject({ charged: credits(5), late: false })
+    expect(refused).toEqual([])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(84), held: 0n })
+  })
+
   test('parts of a hold are sent in the order in which they were kept, also where the clock was set back between them', async () => {
     const part = await holdInParts()
     other.exec('BEGIN IMMEDIATE')
@@ -556,6 +576,9 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     // Of a variable that is not set: it would be found out when the database is away.
     expect(() => open({ directory: undefined })).toThrow('directory')
     expect(() => open({ entriesMax: 0 })).toThrow('entriesMax')
+    // Node would take these for one millisecond, and ask a database that is away a thousand times a second.
+    expect(() => open({ retryMs: Number.NaN })).toThrow('retryMs')
+    expect(() => open({ retryMs: 2 ** 32 })).toThrow('retryMs')
   })
 })
 

@@ -87,7 +87,7 @@ export interface WholeCall<Result> {
   /** The caller's input, for observers that record it. */
   input?: ObservedCall['input']
   /** The usage to charge if the provider does not report any. */
-  unreported: readonly UsageQuantity[] | ((result: Result, candidate: Candidate) => Quantities | Promise<Quantities>)
+  unreported: Quantities | ((result: Result, candidate: Candidate) => Quantities | Promise<Quantities>)
   /** Called with the candidate that answered and the usage that it reported. */
   onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
   /** @defaultValue the Farebox's */
@@ -166,11 +166,11 @@ export class CallRunner {
 
   /** Makes a call that returns a whole answer. */
   whole<Result extends { usage?: Usage; requestId?: string }>(call: WholeCall<Result>): Promise<Metered & { result: Result }> {
-    return this.track(this.wholeWithin(call))
+    return this.track(this.wholeUntracked(call))
   }
 
-  /** Does the same as {@link whole}, for work that is tracked already. */
-  wholeWithin<Result extends { usage?: Usage; requestId?: string }>(
+  /** Does the same as {@link whole}, for a caller that tracks the work itself. */
+  wholeUntracked<Result extends { usage?: Usage; requestId?: string }>(
     call: WholeCall<Result>,
   ): Promise<Metered & { result: Result }> {
     const watch = this.watch(call.request, { input: call.input, isStream: false })
@@ -229,7 +229,7 @@ export class CallRunner {
   ) {
     const floors = new Map<string, Usage>()
     const floorOf = (part: StreamPart<Produced>) =>
-      fallbackUsage(held.usageOf(part.candidate.offer), () => unreported(part.candidate, part.produced))
+      this.#fallbackUsage(held.usageOf(part.candidate.offer), () => unreported(part.candidate, part.produced))
     for (const part of ending.parts.slice(0, -1)) floors.set(part.attemptId, await floorOf(part))
     const last = ending.parts.at(-1) ?? ending.parts[0]
     const { candidate, attemptId, usage } = last
@@ -315,7 +315,7 @@ export class CallRunner {
     }
     const { value: result, candidate, attemptId, attempts } = outcome
     const fallback = () =>
-      fallbackUsage(held.usageOf(candidate.offer), async () => ({
+      this.#fallbackUsage(held.usageOf(candidate.offer), async () => ({
         quantities: await (typeof unreported === 'function' ? unreported(result, candidate) : unreported),
         certainty: 'derived',
       }))
@@ -355,6 +355,19 @@ export class CallRunner {
       })
   }
 
+  /**
+   * The usage to charge if the provider reports none. If even that cannot be determined, the ceiling of the request: the host is
+   * told, because that is more than was used.
+   */
+  async #fallbackUsage({ ceiling }: Pick<RouteRequest, 'ceiling'>, unreported: () => Usage | Promise<Usage>): Promise<Usage> {
+    try {
+      return await unreported()
+    } catch (error) {
+      this.#parts.onError(error)
+      return { quantities: ceiling, certainty: 'ceiling' }
+    }
+  }
+
   /** Releases a hold because of an error, and rethrows the error. */
   async giveUp(held: HeldRoute, error: unknown): Promise<never> {
     await release(this.#parts, this.#owner.payer, held)
@@ -378,15 +391,3 @@ export function required<Name extends MethodName>({ adapter, offer }: Candidate,
 type MethodName = {
   [Name in keyof ProviderAdapter]-?: NonNullable<ProviderAdapter[Name]> extends (...parameters: never[]) => unknown ? Name : never
 }[keyof ProviderAdapter]
-
-/** The usage to charge if the provider reports none. If even that cannot be determined, the ceiling of the request. */
-async function fallbackUsage(
-  { ceiling }: Pick<RouteRequest, 'ceiling'>,
-  unreported: () => Usage | Promise<Usage>,
-): Promise<Usage> {
-  try {
-    return await unreported()
-  } catch {
-    return { quantities: ceiling, certainty: 'ceiling' }
-  }
-}

@@ -42,7 +42,7 @@ const known: Record<keyof FareboxOptions, true> = {
  * @throws {InvalidOptionError} an option is invalid; the message names it and what it should be
  */
 export function checkOptions(options: FareboxOptions): ProviderNames {
-  const { store, providers, configuration, businessAdapters = [], prices, costs } = options ?? {}
+  const { store, providers, configuration, businessAdapters = [], prices, costs, failedAttempts = 'ours' } = options ?? {}
   if (!store) throw new InvalidOptionError('store is missing: give sqlite({ filename }) or postgres({ connectionString })')
   if (typeof store !== 'object') {
     throw new InvalidOptionError('store must be what sqlite({ filename }) or postgres({ connectionString }) returns')
@@ -53,6 +53,9 @@ export function checkOptions(options: FareboxOptions): ProviderNames {
   for (const [option, book] of Object.entries({ prices, costs })) {
     if (book === undefined || typeof book.find === 'function') continue
     throw new InvalidOptionError(`${option} must be a price book: new PriceBook(document)`)
+  }
+  if (failedAttempts !== 'ours' && failedAttempts !== 'charged') {
+    throw new InvalidOptionError(`failedAttempts must be 'ours' or 'charged', received ${JSON.stringify(failedAttempts)}`)
   }
   const names = new ProviderNames({ providers, prices: prices ?? defaultPriceBook })
   if (configuration !== undefined) {

@@ -3,7 +3,7 @@ import type { Deadlines, Retries } from '@farebox/router'
 import type { LiveDeadlines } from './call-runner.ts'
 import type { FareboxOptions } from './farebox.ts'
 
-/** The longest time that a timer can wait, in milliseconds. */
+/** The longest time that a timer can wait, in milliseconds. Node turns anything longer into 1 ms. */
 export const TIMER_MS_MAX = 2_147_483_647
 
 const known: {
@@ -19,7 +19,7 @@ const known: {
 }
 
 /**
- * Rejects invalid deadlines, retries and hedges.
+ * Rejects invalid deadlines, retries, hedges and drains.
  *
  * @throws {InvalidOptionError} a value is invalid; the message names the first one
  */
@@ -28,7 +28,8 @@ export function checkTimes({
   liveDeadlines = {},
   retries = {},
   hedge,
-}: Pick<FareboxOptions, 'deadlines' | 'liveDeadlines' | 'retries' | 'hedge'>): void {
+  drainMs = 0,
+}: Pick<FareboxOptions, 'deadlines' | 'liveDeadlines' | 'retries' | 'hedge' | 'drainMs'>): void {
   checkOptionNames(deadlines, known.deadlines, 'createFarebox({ deadlines })')
   checkOptionNames(liveDeadlines, known.liveDeadlines, 'createFarebox({ liveDeadlines })')
   checkOptionNames(retries, known.retries, 'createFarebox({ retries })')
@@ -46,5 +47,6 @@ export function checkTimes({
     throw new InvalidOptionError(`deadlines.totalMs must be at most ${TIMER_MS_MAX}, received ${totalMs}`)
   if (hedge && hedge.afterMs !== 'p95' && !(hedge.afterMs >= 0))
     throw new InvalidOptionError(`hedge.afterMs must be milliseconds from 0, or p95, received ${hedge.afterMs}`)
+  if (!(drainMs >= 0)) throw new InvalidOptionError(`drainMs must be milliseconds from 0, received ${drainMs}`)
   if (!(triesMax >= 1)) throw new InvalidOptionError(`retries.triesMax must be at least 1, received ${triesMax}`)
 }

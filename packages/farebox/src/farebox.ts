@@ -2,7 +2,6 @@ import {
   type Clock,
   type Credits,
   characterUsage,
-  credits,
   InvalidOptionError,
   type Offer,
   type ProviderAdapter,
@@ -204,7 +203,7 @@ export class Farebox {
     this.health = createHealth({ clock: this.#healthClock })
     this.concurrency = createConcurrency(options.concurrency)
     this.ledger = new Ledger(options.store, {
-      minimumCreditsForApiKey: options.minimumCreditsForApiKey ?? credits(5_000),
+      minimumCreditsForApiKey: options.minimumCreditsForApiKey,
       spool: options.spool,
       closedWorkflowEvents: options.closedWorkflowEvents,
     })

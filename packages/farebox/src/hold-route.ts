@@ -27,7 +27,7 @@ import {
   type PricePredictor,
   packDecision,
   plan,
-  predictCeiling,
+  predictCeilingIfPriced,
   pricedOffer,
   type Route,
   type RouteRefusal,
@@ -283,9 +283,9 @@ function whatIsAllowed(
   const excludes = new Set(request.excludes)
   const within = new Set<string>()
   const over = new Set<Offer>()
-  let tooDear: { charge: Credits; limit: Credits } | undefined
-  let isAllowed = false
-  let isAffordable = false
+  let cheapestOver: { charge: Credits; limit: Credits } | undefined
+  let isServiceAllowed = false
+  let isWithinLimit = false
   const unlimited: Offer[] = []
   for (const { offer } of catalog.forService(request.service)) {
     const permission = keyPermission(apiKey, request.service, offer.provider)
@@ -293,25 +293,26 @@ function whatIsAllowed(
       excludes.add(offer.provider)
       continue
     }
-    isAllowed = true
+    isServiceAllowed = true
     const limit = permission.costLimitPerRequest
-    const charge = limit === null ? undefined : chargeCeilingOf(prices, offer, request)
+    const charge = limit === null ? undefined : predictCeilingIfPriced(prices, offer, request)
     // Only a provider that may be asked and that has a price can still serve the request within the limit.
     const isAsked = request.provider === undefined || offer.provider === request.provider
     if (limit === null) {
       if (isAsked) unlimited.push(offer)
     } else if (charge !== undefined && charge <= limit) {
-      isAffordable ||= isAsked
+      isWithinLimit ||= isAsked
       within.add(offer.provider)
     } else if (charge !== undefined) {
       over.add(offer)
-      if (isAsked && (!tooDear || charge < tooDear.charge)) tooDear = { charge, limit }
+      if (isAsked && (!cheapestOver || charge < cheapestOver.charge)) cheapestOver = { charge, limit }
     }
   }
-  if (tooDear && !isAffordable && !unlimited.some((offer) => chargeCeilingOf(prices, offer, request) !== undefined)) {
-    throw overKeyLimit(apiKey, request.service, tooDear.charge, tooDear.limit)
+  const hasPrice = (offer: Offer) => predictCeilingIfPriced(prices, offer, request) !== undefined
+  if (cheapestOver && !isWithinLimit && !unlimited.some(hasPrice)) {
+    throw overKeyLimit(apiKey, request.service, cheapestOver.charge, cheapestOver.limit)
   }
-  if (!isAllowed && !keyPermission(apiKey, request.service)) {
+  if (!isServiceAllowed && !keyPermission(apiKey, request.service)) {
     throw new ServiceNotAllowedError(request.service, `API key ${apiKey.prefix} may not use service ${request.service}`)
   }
   if (request.provider !== undefined && !keyPermission(apiKey, request.service, request.provider)) {
@@ -330,19 +331,7 @@ function catalogWithout(offers: ReadonlySet<Offer>, catalog: Catalog): Catalog {
   return { services: catalog.services, forService }
 }
 
-/** Codes of errors that rule an offer out, whatever the caller may spend. */
-const UNPRICEABLE: ReadonlySet<string> = new Set(['PRICE_NOT_FOUND', 'MAXIMUM_CHARGE'])
-
-/** The most that an offer may cost. `undefined` if it has no price: the plan rejects it then. */
-function chargeCeilingOf(prices: PricePredictor, offer: Offer, request: RouteRequest): Credits | undefined {
-  try {
-    return predictCeiling(prices, offer, request)
-  } catch (error) {
-    if (isFareboxError(error) && UNPRICEABLE.has(error.code)) return undefined
-    throw error
-  }
-}
-
-function atLeastOne(amount: Credits): Credits {
+/** A hold must be above zero. */
+export function atLeastOne(amount: Credits): Credits {
   return amount > 0n ? amount : microCredits(1n)
 }

@@ -1,5 +1,5 @@
 import { microCredits, nanoUsd, type UsageQuantity } from '@farebox/core'
-import type { Ledger } from '@farebox/ledger'
+import { chargeIdOf, type Ledger } from '@farebox/ledger'
 import type { PhoneNumbers } from '@farebox/router'
 import type { BookPrices, Pricing } from './book-prices.ts'
 
@@ -14,6 +14,8 @@ export interface SlicedCall {
   from?: string
   /** The caller's name for it, unique within the workflow. */
   call: string
+  /** The slice's own. A slice that is repeated under it is priced as it was at first. */
+  idempotencyKey?: string
 }
 
 /** The details that a slice's record keeps to price the next slice. */
@@ -32,17 +34,20 @@ interface SliceDetails {
  */
 export async function priceSlice(
   { ledger, prices }: { ledger: Ledger; prices: BookPrices },
-  { accountId, workflowId, call, ...source }: SlicedCall,
+  { accountId, workflowId, call, idempotencyKey, ...source }: SlicedCall,
   added: UsageQuantity,
 ): Promise<Pricing & { details: SliceDetails }> {
   // A slice that is still in the spool would not count.
   await ledger.sendSpooled().catch(() => undefined)
-  const earlier = (await ledger.usageOf(accountId, workflowId)).flatMap((record) => {
+  const slices = (await ledger.usageOf(accountId, workflowId)).flatMap((record) => {
     const details = detailsOf(record.details)
     const isOurs = record.service === source.service && record.provider === source.provider && record.corrects === null
     return isOurs && details?.call === call ? [{ record, details }] : []
   })
-  const at = earlier[0]?.details.at ?? prices.now()
+  const at = slices[0]?.details.at ?? prices.now()
+  const ownId = idempotencyKey === undefined ? undefined : chargeIdOf(accountId, idempotencyKey)
+  const own = slices.findIndex(({ record }) => record.usageId === ownId)
+  const earlier = own < 0 ? slices : slices.slice(0, own)
   const { to, from } = source
   const numbers = to === undefined && from === undefined ? undefined : { to, from }
   const before = earlier.map(({ record: { quantity: used, unit }, details: { meter } }) => ({ meter, quantity: used, unit }))

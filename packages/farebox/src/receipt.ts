@@ -121,7 +121,7 @@ function isUsed({ quantity, charged, shortfall }: WorkflowSummary['lines'][numbe
  * of the call's answer describes the rest.
  */
 function attemptsUsed(records: readonly UsageRow[]): AttemptUsed[] {
-  const corrections = correctionsOf(records)
+  const corrections = Map.groupBy(records, ({ corrects }) => corrects)
   const attempts = new Map<string, AttemptUsed>()
   const owned = new Map<string, UsageRow[]>()
   for (const record of records) {
@@ -161,7 +161,7 @@ function attemptJson({ service }: UsageRow, attempt: AttemptDetails): AttemptUse
 const CERTAINTIES: readonly Certainty[] = ['exact', 'derived', 'floor', 'ceiling']
 
 /** What an attempt cost by its records, including later corrections. Its cost is unknown if that of one record is. */
-function paidFor(records: readonly UsageRow[] | undefined, corrections: ReadonlyMap<string, readonly UsageRow[]>) {
+function paidFor(records: readonly UsageRow[] | undefined, corrections: ReadonlyMap<string | null, readonly UsageRow[]>) {
   if (!records) return undefined
   let charged = 0n
   let cost: bigint | undefined = 0n
@@ -177,15 +177,6 @@ function paidFor(records: readonly UsageRow[] | undefined, corrections: Readonly
     ...chargedFields('credits_used', charged as Credits),
     ...(cost !== undefined && { cost_usd: formatUsd(nanoUsd(cost)) }),
   }
-}
-
-function correctionsOf(records: readonly UsageRow[]): Map<string, UsageRow[]> {
-  const byUsage = new Map<string, UsageRow[]>()
-  for (const record of records) {
-    if (record.corrects === null) continue
-    byUsage.set(record.corrects, [...(byUsage.get(record.corrects) ?? []), record])
-  }
-  return byUsage
 }
 
 /**

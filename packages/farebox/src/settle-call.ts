@@ -69,8 +69,9 @@ export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedO
  */
 export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRoute, ending: CallEnding): Promise<CallCharge> {
   const { answer, attempts, floors, watch } = ending
-  const lost = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
-  for (const attempt of lost) await settleLost(parts, payer, held, { attempt, floor: floors?.get(attempt.attemptId), watch })
+  const failed = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
+  for (const attempt of failed)
+    await settleFailedAttempt(parts, payer, held, { attempt, floor: floors?.get(attempt.attemptId), watch })
   if (!answer) return endHold(parts, payer, held, attempts)
   const charge = await settleAnswer(parts, payer, held, answer, attempts)
   watch.charged(charge.charged)
@@ -131,9 +132,9 @@ export function answerDetails(
   return {
     usage: quantitiesJson(usage),
     at: held.at,
-    raw: shortEnough(usage.raw),
+    raw: keepIfShort(usage.raw),
     adapter: candidate.adapter.name,
-    requestId: shortEnough(requestId),
+    requestId: keepIfShort(requestId),
     numbers: held.numbers,
     attempt: attemptId,
     attempts: attempts.map((attempt) => describeAttempt(attempt, attemptId)),
@@ -146,24 +147,24 @@ export function answerDetails(
  * Records a failed attempt that its provider may bill. By default the customer consumed none of it: the record's quantity is
  * zero, and its details have what the provider counted.
  */
-export async function settleLost(
+export async function settleFailedAttempt(
   parts: MeterParts,
   payer: Payer,
   held: HeldRoute,
   { attempt, floor, watch }: { attempt: AttemptRecord; floor?: Usage | undefined; watch: CallEnding['watch'] },
 ): Promise<void> {
-  const usage = lostUsage(held, attempt, floor)
+  const usage = failedUsage(held, attempt, floor)
   if (!usage) return
   try {
-    watch.charged(await writeLost(parts, payer, held, attempt, usage))
+    watch.charged(await writeFailedAttempt(parts, payer, held, attempt, usage))
   } catch (error) {
     // A failed attempt that cannot be recorded must not keep the answer from being settled.
     parts.onError(error)
   }
 }
 
-/** Returns what the customer is charged for it. */
-async function writeLost(
+/** Writes the record of a failed attempt. Returns what the customer is charged for it. */
+async function writeFailedAttempt(
   parts: MeterParts,
   payer: Payer,
   held: HeldRoute,
@@ -191,9 +192,9 @@ async function writeLost(
       details: {
         usage: quantitiesJson(usage),
         at: held.at,
-        raw: shortEnough(usage.raw),
+        raw: keepIfShort(usage.raw),
         adapter: candidate.adapter.name,
-        requestId: shortEnough(attempt.requestId),
+        requestId: keepIfShort(attempt.requestId),
         attempt: attemptId,
         attempts: [describeAttempt(attempt, attemptId)],
         pricedAs: insteadOf,
@@ -242,7 +243,7 @@ async function endHold(
 }
 
 /** What a failed attempt used: as reported, or else the most that it can have used if its provider may bill it. */
-function lostUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord, floor?: Usage): Usage | undefined {
+function failedUsage(held: HeldRoute, { usage, errorKind, outcome, candidate }: AttemptRecord, floor?: Usage): Usage | undefined {
   if (usage ?? floor) return usage ?? floor
   const isUnknown =
     outcome === 'left' || outcome === 'cut' || outcome === 'lost' || (errorKind !== undefined && MAY_BE_BILLED.has(errorKind))
@@ -346,7 +347,7 @@ export async function patiently<Outcome>(work: () => Promise<Outcome>): Promise<
  * Drops a usage block or request id that is far too long. They take a few hundred characters, and a huge one must not prevent the
  * charge.
  */
-export function shortEnough(raw: unknown): unknown {
+export function keepIfShort(raw: unknown): unknown {
   try {
     return (JSON.stringify(raw) ?? '').length <= RAW_LENGTH_MAX ? raw : undefined
   } catch {

@@ -397,7 +397,7 @@ export class Workflow {
    * `withoutCosts` removes that for customers.
    */
   async receipt(): Promise<Receipt> {
-    return (await this.account()).receipt
+    return (await this.overview()).receipt
   }
 
   /** The routing decisions that its usage records keep, oldest first, for `explainRoute` and `replayDecision`. */
@@ -406,7 +406,7 @@ export class Workflow {
   }
 
   /** Its summary, its receipt, its decisions and its charges, oldest first, from one read of the ledger. */
-  async account(): Promise<{ summary: WorkflowSummary; receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
+  async overview(): Promise<{ summary: WorkflowSummary; receipt: Receipt; decisions: KeptDecision[]; charges: Charge[] }> {
     const [summary, records] = await Promise.all([this.#summary(), this.#records()])
     return {
       summary,
@@ -490,7 +490,7 @@ export class Workflow {
   async #chatNow(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
     const request = chatRequest(input)
     const measure = await this.#measure(service, input)
-    const { result, ...metered } = await this.#runner.wholeWithin({
+    const { result, ...metered } = await this.#runner.wholeUntracked({
       request: this.#chatRoute(service, operation, input, measure),
       options: input,
       input: () => input.messages,
@@ -541,7 +541,7 @@ export class Workflow {
     const { audio, language, ...options } = input
     const { durationSeconds, ...sound } = await readAudio(audio)
     const request = transcribeRoute(durationSeconds, { ...options, language })
-    const { result, ...metered } = await this.#runner.wholeWithin({
+    const { result, ...metered } = await this.#runner.wholeUntracked({
       request,
       options,
       call: (candidate, context) =>
@@ -564,7 +564,7 @@ export class Workflow {
     const { inputs, dimensions, ...options } = input
     const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
     checkCall('embed', input)
-    const { result, ...metered } = await this.#runner.wholeWithin({
+    const { result, ...metered } = await this.#runner.wholeUntracked({
       request,
       options,
       call: (candidate, context) =>
@@ -611,7 +611,7 @@ export class Workflow {
     if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
     // The price of a slice depends on the slices before it, so they are charged one after another.
     return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
-      charge(await priceSlice(this.#parts, { accountId, workflowId, call, ...source }, used)),
+      charge(await priceSlice(this.#parts, { accountId, workflowId, call, idempotencyKey, ...source }, used)),
     )
   }
 

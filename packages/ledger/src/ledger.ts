@@ -137,6 +137,7 @@ const HOLD_GRACE_MS = 60_000
 /** Long enough for the pauses in a telephone call: each hold under the workflow renews the reserve. */
 const RESERVE_TTL_MS = 3_600_000
 const GRANT_PRIORITY = 100
+const MINIMUM_CREDITS_FOR_API_KEY = credits(5_000)
 const ALERTS_AT_PERCENT = [80, 100]
 /** Long enough to roll out a new secret to every server that uses the old one. */
 const ROTATION_GRACE_MS = 86_400_000
@@ -165,6 +166,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #spooling = new Set<Promise<unknown>>()
   #isClosing = false
 
+  /** @throws {InvalidOptionError} `driver` is none, or an option is unknown or not what {@link LedgerOptions} says */
   constructor(driver: LedgerDriver<Transaction>, options: LedgerOptions = {}) {
     super(driver)
     if (typeof driver !== 'object' || driver === null) {
@@ -178,7 +180,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
     this.#spool = options.spool && new UsageSpool(options.spool, (operation) => this.#queue.submit(operation))
     this.#announces = options.closedWorkflowEvents ?? false
-    this.#minimumCreditsForApiKey = options.minimumCreditsForApiKey ?? credits(5_000)
+    this.#minimumCreditsForApiKey = checkMinimum(options.minimumCreditsForApiKey ?? MINIMUM_CREDITS_FOR_API_KEY)
   }
 
   /** Brings the database's tables up to date. Safe to call at every start, from every process. */
@@ -681,7 +683,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    */
   async sweep({ limit = 500 }: { limit?: number } = {}): Promise<number> {
     const due = await this.accountsDue(limit)
-    await Promise.all(due.map((accountId) => this.#queue.submit({ verb: 'advance', accountId, idempotencyKey: null, input: {} })))
+    await Promise.all(due.map((accountId) => this.advance(accountId)))
     return due.length
   }
 
@@ -778,6 +780,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 /** Copies only the account and the key, so that a waiting promise does not keep the caller's whole input in memory. */
 function mutationOf({ accountId, idempotencyKey }: Mutation): Mutation {
   return { accountId, idempotencyKey }
+}
+
+function checkMinimum(minimum: Credits): Credits {
+  if (typeof minimum === 'bigint' && minimum >= 0n) return minimum
+  throw new InvalidOptionError(
+    `minimumCreditsForApiKey must be 0 or more, as bigint micro-credits: credits(5_000); received ${String(minimum)}`,
+  )
 }
 
 /** The secret for a key: the caller's own, or a random one. */

@@ -14,3 +14,8 @@ export function newId(verb: Verb, accountId: string, idempotencyKey: string | un
 export function workflowIdOf(accountId: string, idempotencyKey: string): string {
   return newId('openWorkflow', accountId, idempotencyKey)
 }
+
+/** The id of the usage record of a charge that was given an idempotency key and no `usageId`. */
+export function chargeIdOf(accountId: string, idempotencyKey: string): string {
+  return newId('charge', accountId, idempotencyKey)
+}

@@ -1,6 +1,7 @@
 import { isTakenBack, uncountedOf } from './machine/corrections.ts'
 import { getOrInsert } from './machine/get-or-insert.ts'
 import { decodeEntry, entryHash, GENESIS_HASH } from './machine/journal.ts'
+import { CREDIT_LINE } from './machine/lots.ts'
 import { refundIdOf } from './machine/return-lots.ts'
 import { RollupSums } from './machine/rollup-sums.ts'
 import type { Rows, UsageRow, WorkflowLine, WorkflowRow } from './rows.ts'
@@ -191,7 +192,7 @@ function verifyPins({ accounts: [account], grants, holds }: AccountRows, expect:
     for (const { grantId, amount } of hold.lots) add(pins, grantId, amount)
   }
   for (const grant of grants) expect('pins', grant.grantId, pins.get(grant.grantId) ?? 0n, grant.pinned)
-  expect('pins', 'credit line', pins.get('') ?? 0n, account?.creditHeld)
+  expect('pins', 'credit line', pins.get(CREDIT_LINE) ?? 0n, account?.creditHeld)
 }
 
 /** Checks usage records against the journal. */

@@ -32,7 +32,7 @@ export interface PricePredictor {
 }
 
 /** The maximum charge for a call of an offer, which a hold must cover. Throws like {@link PricePredictor.predict}. */
-export function predictCeiling(
+function predictCeiling(
   prices: PricePredictor,
   offer: Offer,
   request: RouteRequest,
@@ -51,12 +51,20 @@ export function predictCeiling(
   }
 }
 
-/** Does the same as {@link predictCeiling}. `undefined`: the offer has no price, or its price book refuses such an expensive call. */
-export function predictCeilingIfPriced(...call: Parameters<typeof predictCeiling>): Credits | undefined {
+/**
+ * The maximum charge for a call of an offer, which a hold must cover. `undefined`: the offer has no price, or its price book refuses
+ * such an expensive call.
+ */
+export function predictCeilingIfPriced(
+  prices: PricePredictor,
+  offer: Offer,
+  request: RouteRequest,
+  usage?: Pick<RouteRequest, 'ceiling' | 'otherMeters'>,
+): Credits | undefined {
   try {
-    return predictCeiling(...call)
+    return predictCeiling(prices, offer, request, usage)
   } catch (error) {
-    if (error instanceof MaximumChargeError || isPriceMissing(error)) return undefined
+    if (isPriceMissing(error) || (isFareboxError(error) && error.code === 'MAXIMUM_CHARGE')) return undefined
     throw error
   }
 }

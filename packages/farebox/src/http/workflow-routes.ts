@@ -93,7 +93,7 @@ export const workflowRoutes: readonly Route[] = [
     answer: workflowDetails,
     async handle({ box, accountId, key, parameters }) {
       const workflow = box.workflow({ accountId, workflowId: parameters.id, name: '', apiKey: key, isOpened: true })
-      const { summary, receipt: spent, decisions, charges } = await workflow.account()
+      const { summary, receipt: spent, decisions, charges } = await workflow.overview()
       // What providers charge is the host's business, not its customers'.
       const isHost = key === undefined
       return {

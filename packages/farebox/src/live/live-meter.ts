@@ -11,7 +11,7 @@ import {
 import { chargeOf, explain } from '@farebox/pricing'
 import type { AttemptRecord } from '@farebox/router'
 import { checkReported, isUnpriceable, type PricedSource, type Pricing } from '../book-prices.ts'
-import type { MeterParts, Payer } from '../hold-route.ts'
+import { atLeastOne, type MeterParts, type Payer } from '../hold-route.ts'
 import { knownPart } from '../known-part.ts'
 import { patiently, quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpendingBlock, SpentReason } from '../workflow-calls.ts'
@@ -132,7 +132,7 @@ export class LiveMeter {
       const price = this.priceOf(more)
       const { limit, isPatient } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
-      const next = price > 0n ? price : 1n
+      const next = atLeastOne(price)
       const amount = microCredits(next + (await this.#stillSpooled()))
       const { accountId } = this.#payer
       const extend = () => this.#parts.ledger.extendHold({ accountId, holdId: this.#holdId, amount })

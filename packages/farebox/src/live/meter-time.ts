@@ -1,10 +1,11 @@
-import { type Credits, InvalidOptionError, microCredits, quantity } from '@farebox/core'
+import { type Credits, InvalidOptionError, quantity } from '@farebox/core'
 import { keyPermission, type Refusal } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
 import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
+import { atLeastOne } from '../hold-route.ts'
 import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import { quietly } from '../telemetry/watch-call.ts'
@@ -64,7 +65,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
       userId,
       service,
       provider,
-      amount: microCredits(amount > 0n ? amount : 1n),
+      amount: atLeastOne(amount),
       ttlMs: LIVE_HOLD_TTL_MS,
     })
     if (outcome.status === 'refused') {

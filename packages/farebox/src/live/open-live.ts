@@ -14,7 +14,7 @@ import { RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
 import { isUnaffordable } from '../is-unaffordable.ts'
-import { answerDetails, settleCall, settleLost, shortEnough } from '../settle-call.ts'
+import { answerDetails, keepIfShort, settleCall, settleFailedAttempt } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream, SpendingBlock } from '../workflow-calls.ts'
 import { liveLimit } from './live-limit.ts'
@@ -141,7 +141,7 @@ async function openWatched<Event extends StreamEvent>(
   const settleFailed = async () => {
     for (const attempt of attempts.filter((one) => !written.has(one.attemptId))) {
       written.add(attempt.attemptId)
-      await settleLost(parts, payer, held, { attempt, watch })
+      await settleFailedAttempt(parts, payer, held, { attempt, watch })
     }
   }
   // Before the hold is extended, because it covers them only until then.
@@ -204,7 +204,7 @@ function routedWork(held: HeldRoute, candidate: Candidate, attemptId: string, st
     isPatient: true,
     details: (part, attempts) => ({
       ...answerDetails(held, { ...part, candidate, attemptId }, attempts),
-      streamId: shortEnough(streamId()),
+      streamId: keepIfShort(streamId()),
     }),
   }
 }

@@ -1,7 +1,5 @@
 import { ProviderError } from '@farebox/core'
-
-/** The longest time that a timer can wait, in milliseconds. Node turns anything longer into 1 ms. */
-const TIMER_MS_MAX = 2_147_483_647
+import { TIMER_MS_MAX } from '../check-times.ts'
 
 /** How long a provider may stay silent. */
 export interface Silence {

@@ -1,4 +1,4 @@
-import { type Quantity, quantity, type UsageQuantity, units } from '@farebox/core'
+import { quantity, type UsageQuantity, units } from '@farebox/core'
 import type { Ledger, UsageRow } from '@farebox/ledger'
 import { lastPartOf, sumOf } from '../live/live-meter.ts'
 
@@ -54,7 +54,7 @@ export interface OurRecords {
 /** Reads the records of a time range into memory. */
 export async function loadOurRecords(
   ledger: Ledger,
-  services: readonly string[],
+  services: Iterable<string>,
   range: { from: number; until: number },
 ): Promise<OurRecords> {
   const byRequest = new Map<string, OurRecord>()
@@ -188,7 +188,7 @@ function usageOf(value: unknown): UsageQuantity[] {
   const { meter, quantity: amount, unit } = (value ?? {}) as Record<string, unknown>
   const known = units.find((one) => one === unit)
   if (typeof meter !== 'string' || typeof amount !== 'string' || !known) return []
-  return [{ meter, quantity: quantity(amount) as Quantity, unit: known }]
+  return [{ meter, quantity: quantity(amount), unit: known }]
 }
 
 function key(first: string, second: string): string {

@@ -81,9 +81,10 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const adapters = parts.providers.filter(({ records, availability }) => records && availability.status === 'ready')
   // Otherwise usage that was spooled while the database was away would come in after its request was corrected.
   await parts.ledger.sendSpooled().catch(() => undefined)
-  const services = [...new Set(adapters.flatMap(({ offers }) => offers.map(({ service }) => service))), 'phone']
-  const ours = await loadOurRecords(parts.ledger, [...new Set(services)], { from: from - LONGEST_MS, until: now + DAY_MS })
-  const open = await openCalls(parts.ledger, ours, { from: from - LONGEST_MS, until: now + DAY_MS })
+  const services = new Set([...adapters.flatMap(({ offers }) => offers.map(({ service }) => service)), 'phone'])
+  const range = { from: from - LONGEST_MS, until: now + DAY_MS }
+  const ours = await loadOurRecords(parts.ledger, services, range)
+  const open = await openCalls(parts.ledger, ours, range)
   const report: ReconcileReport = { from, until, adapters: [], agreed: 0, differences: [] }
   const run: Run = { ...parts, options, now, ours, report, open }
 

@@ -169,12 +169,10 @@ function carryOver(state: LedgerState, from: GrantRow, amount: Credits, now: num
   return next
 }
 
+/** When {@link advance} has something to do next. */
 function nextDue(state: LedgerState, account: AccountRow): number | null {
   let next = Number.POSITIVE_INFINITY
-  for (const grant of state.grants(account.accountId)) {
-    if (grant.state === 'pending') next = Math.min(next, grant.effectiveAt)
-    if (grant.state === 'active' && grant.expiresAt !== null) next = Math.min(next, grant.expiresAt)
-  }
+  for (const grant of state.grants(account.accountId)) next = Math.min(next, grantDueAt(grant))
   for (const hold of state.openHolds(account.accountId)) next = Math.min(next, dueAt(hold))
   return Number.isFinite(next) ? next : null
 }

@@ -1,5 +1,4 @@
-import { microCredits } from '@farebox/core'
-import type { Failure, Operation, Outcome, Verb } from '../operations.ts'
+import type { Operation, Outcome, Verb } from '../operations.ts'
 import type { AccountRow, JournalEntry } from '../rows.ts'
 import { advance } from './advance.ts'
 import { cancelTopUp, setAlerts } from './alerts.ts'
@@ -14,7 +13,8 @@ import { emit, noticeCrossings } from './events.ts'
 import { freezeAccount } from './freeze-account.ts'
 import { grant, revokeGrant } from './grants.ts'
 import { extendHold, placeHold, releaseHold } from './holds.ts'
-import { appendEntry, decodeEntry, GENESIS_HASH } from './journal.ts'
+import { appendEntry, decodeEntry } from './journal.ts'
+import { openAccount } from './open-account.ts'
 import { decodeOutcome, encodeOutcome } from './outcome-json.ts'
 import { setBudget } from './set-budget.ts'
 import type { LedgerState } from './state.ts'
@@ -149,38 +149,4 @@ function replay(operation: Operation, earlier: JournalEntry, content: Record<str
     return { status: 'failed', code: 'IDEMPOTENCY_CONFLICT', idempotencyKey: operation.idempotencyKey ?? '', differs }
   }
   return decodeOutcome(earlier.outcome) as Outcome
-}
-
-function openAccount(
-  state: LedgerState,
-  operation: Extract<Operation, { verb: 'openAccount' }>,
-  content: Record<string, string>,
-  now: number,
-): Outcome {
-  const { accountId, idempotencyKey, input, verb } = operation
-  if (state.account(accountId))
-    return { status: 'failed', code: 'ALREADY_EXISTS', what: 'account', id: accountId } satisfies Failure
-  const zero = microCredits(0n)
-  const account: AccountRow = {
-    accountId,
-    name: input.name,
-    creditLimit: input.creditLimit,
-    debtLimit: input.debtLimit,
-    posted: zero,
-    held: zero,
-    debt: zero,
-    creditHeld: zero,
-    nextDueAt: null,
-    hasBudgets: false,
-    isFrozen: false,
-    alerts: null,
-    sequence: 0,
-    chainHash: GENESIS_HASH,
-    createdAt: now,
-    updatedAt: now,
-  }
-  state.insert('accounts', account)
-  const outcome = { status: 'opened' as const, accountId, replayed: false }
-  appendEntry(state, account, { verb, idempotencyKey, content, outcome: encodeOutcome(outcome), postings: [] }, now)
-  return outcome
 }

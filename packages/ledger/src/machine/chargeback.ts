@@ -3,6 +3,7 @@ import type { Operations } from '../operations.ts'
 import type { GrantRow } from '../rows.ts'
 import { rolloverIdOf } from './advance.ts'
 import { giveUpGrant } from './alerts.ts'
+import { CREDIT_LINE } from './lots.ts'
 import { type Decision, refuse, type Step } from './step.ts'
 
 /**
@@ -68,7 +69,7 @@ function takeBack({ state, account }: Step, grant: GrantRow): bigint {
   for (const hold of state.openHolds(account.accountId)) {
     const mine = hold.lots.filter(({ grantId }) => grantId === grant.grantId)
     if (mine.length === 0) continue
-    for (const lot of mine) lot.grantId = ''
+    for (const lot of mine) lot.grantId = CREDIT_LINE
     state.touch('holds', hold)
   }
   return spent

@@ -1,7 +1,7 @@
 import { type Credits, microCredits, microUnits, type NanoUsd, nanoUsd } from '@farebox/core'
 import type { Operations } from '../operations.ts'
 import type { CorrectedOutcome } from '../outcomes.ts'
-import type { Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
+import type { Lot, OveragePolicy, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { limitsOf, refusalOf } from './affordable.ts'
 import { balanceBeyond } from './balance-beyond.ts'
 import { giveBackToBudgets } from './budgets.ts'
@@ -53,7 +53,7 @@ export function adjust(step: Step, input: Operations['adjust']): Decision<'adjus
     const refusal = refusalOf(step, limitsOf(step, known.record, known.workflow), due)
     if (refusal) return refuse(refusal)
   }
-  const tooMuch = balanceBeyond(step, -due - forgettable(known, due), 'charge')
+  const tooMuch = balanceBeyond(step, -due - waivable(known, due), 'charge')
   if (tooMuch) return refuse(tooMuch)
   const rated = microCredits(input.charge === undefined ? 0n : input.charge - known.rated)
   return correct(step, known, input, { rated, due, cost: input.cost, overage: input.overage })
@@ -65,7 +65,7 @@ interface Correction {
   /** How what is due changes. */
   due: Credits
   cost?: NanoUsd
-  overage?: 'cap' | 'debt' | 'reject'
+  overage?: OveragePolicy
   /** A refund gives back only what was charged. An adjustment first waives the shortfall. */
   keepsShortfall?: boolean
 }
@@ -78,22 +78,22 @@ function correct(
 ): { done: CorrectedOutcome; postings: readonly Posting[] } {
   const { state, account } = step
   const { record, workflow } = known
-  const limits = limitsOf(step, known.record, known.workflow)
+  const limits = limitsOf(step, record, workflow)
   let charged = due
   let shortfall = microCredits(0n)
   let lots: Lot[] = []
   let postings: readonly Posting[]
   if (due > 0n) {
     const takable = takableOf(overage, step, limits)
-    charged = microCredits(due < takable ? due : takable)
+    charged = least(due, takable)
     shortfall = microCredits(due - charged)
     const taken = takeFree(step, limits, charged)
     lots = taken.lots
     postings = spentPostings(record.service, taken.fromReserve, taken.fromFree, shortfall)
   } else {
-    const forgotten = keepsShortfall ? 0n : forgettable(known, due)
-    shortfall = microCredits(-forgotten)
-    charged = microCredits(due + forgotten)
+    const waived = keepsShortfall ? 0n : waivable(known, due)
+    shortfall = microCredits(-waived)
+    charged = microCredits(due + waived)
     const given = returnLots(step, known.lots, microCredits(-charged), correctionId)
     lots = given.lots
     giveBackToBudgets(state, limits.budgets, countedSince(state, record, limits.envelopes), microCredits(-charged))
@@ -144,8 +144,8 @@ function correct(
   }
 }
 
-/** How much of a price reduction waives a shortfall, before anything is given back. */
-function forgettable({ shortfall }: Corrected, due: Credits): Credits {
+/** How much of the shortfall a lower price waives, before anything is given back. */
+function waivable({ shortfall }: Corrected, due: Credits): Credits {
   return due < 0n ? least(shortfall, -due) : microCredits(0n)
 }
 
@@ -189,6 +189,7 @@ function countInHold(state: LedgerState, { record, corrections }: Corrected, cor
   state.touch('holds', hold)
 }
 
+/** The amounts that a record and its corrections add up. */
 type Amounts = Record<'rated' | 'charged' | 'shortfall', bigint>
 
 function sumOf(parts: readonly Amounts[]): Amounts {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import type { EntryRow } from '../rows.ts'
-import { entryHash } from './journal.ts'
+import type { AccountRow, EntryRow, Posting } from '../rows.ts'
+import { appendEntry, entryHash } from './journal.ts'
+import { LedgerState } from './state.ts'
 
 const entry: Omit<EntryRow, 'hash'> = {
   accountId: 'a',
@@ -32,4 +33,17 @@ test.each<[string, Partial<Omit<EntryRow, 'hash'>>]>([
 ])('another %s is another hash', (_, change) => {
   expect(entryHash('previous', { ...entry, ...change })).not.toBe(entryHash('previous', entry))
   expect(entryHash('other', entry)).not.toBe(entryHash('previous', entry))
+})
+
+test('an entry that does not balance is not written', () => {
+  const state = new LedgerState()
+  const account = { accountId: 'a', sequence: 6, chainHash: 'previous' } as AccountRow
+  const write = (postings: Posting[]) =>
+    appendEntry(state, account, { verb: 'grant', idempotencyKey: null, content: {}, outcome: {}, postings }, 1)
+  const lopsided: Posting[] = [
+    ['granted', -5n],
+    ['available', 4n],
+  ]
+  expect(() => write(lopsided)).toThrow('the postings of grant in account a add up to -1, not to zero')
+  expect([account.sequence, state.changes().journal]).toEqual([6, []])
 })

@@ -17,8 +17,14 @@ export interface EntryInput {
 /** The hash that precedes an account's first entry. */
 export const GENESIS_HASH = ''
 
-/** Appends an entry to an account's journal and advances the account's clock. */
+/**
+ * Appends an entry to an account's journal and advances the account's clock.
+ *
+ * @throws {Error} the postings do not add up to zero: the batch then changes nothing
+ */
 export function appendEntry(state: LedgerState, account: AccountRow, input: EntryInput, now: number): void {
+  const sum = input.postings.reduce((total, [, amount]) => total + amount, 0n)
+  if (sum !== 0n) throw new Error(`the postings of ${input.verb} in account ${account.accountId} add up to ${sum}, not to zero`)
   const entry: EntryRow = {
     accountId: account.accountId,
     sequence: account.sequence + 1,

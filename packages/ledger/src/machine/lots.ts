@@ -4,7 +4,7 @@ import { least } from './least.ts'
 import type { LedgerState } from './state.ts'
 
 /** The grant id that stands for the account's credit line in a list of lots. */
-const CREDIT_LINE = ''
+export const CREDIT_LINE = ''
 
 /**
  * What an account can spend on a service now: unpinned grants that may pay for it, plus what is left of its credit line and of

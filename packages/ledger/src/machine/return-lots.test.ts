@@ -52,6 +52,14 @@ test('what goes back to a spent grant can be spent again, and expires with it', 
   expect([row.posted, state.grant('a', 'g')?.state]).toEqual([credits(0), 'expired'])
 })
 
+test('more is not given back than was drawn, since the balance would grow beyond what its grants are worth', () => {
+  const state = new LedgerState()
+  state.put({ kind: 'grant', keys: [['a', 'g']] }, [{ ...spent }])
+  const step = { state, account: account(), now: 50 }
+  const drawn = [{ grantId: 'g', amount: credits(2) }]
+  expect(() => returnLots(step, drawn, credits(3), 'c')).toThrow('gives back 1000000 more')
+})
+
 test('what would go back to a grant on the day of its end becomes a grant of its own, that never ends', () => {
   const state = new LedgerState()
   const row = account()

@@ -1,6 +1,7 @@
 import { type Credits, microCredits } from '@farebox/core'
 import type { GrantRow, Lot, Posting } from '../rows.ts'
 import { remindAt } from './advance.ts'
+import { least } from './least.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -21,7 +22,7 @@ export function returnLots(
   let left: bigint = amount
   let regranted = 0n
   for (const lot of drawn.toReversed()) {
-    const give = left < lot.amount ? left : lot.amount
+    const give = least(left, lot.amount)
     if (give <= 0n) continue
     left -= give
     lots.push({ grantId: lot.grantId, amount: microCredits(-give) })
@@ -30,6 +31,7 @@ export function returnLots(
     regrant(step, state.grant(account.accountId, lot.grantId), microCredits(rest), refundIdOf(correctionId, lots.length))
     regranted += rest
   }
+  if (left > 0n) throw new Error(`correction ${correctionId} gives back ${left} more than the lots of its record`)
   account.posted = microCredits(account.posted + amount)
   return {
     lots,
@@ -50,7 +52,7 @@ function giveTo({ state, account, now }: Step, grantId: string, amount: bigint):
   const grant = state.grant(account.accountId, grantId)
   // The credit line, or a grant whose chargeback turned what was spent of it into debt: a refund reduces that debt.
   if (!grant || grant.state === 'charged_back') {
-    const repaid = amount < account.debt ? amount : account.debt
+    const repaid = least(amount, account.debt)
     account.debt = microCredits(account.debt - repaid)
     return repaid
   }

@@ -52,6 +52,8 @@ export class LedgerState {
   readonly #newRows = new Map<TableName, object[]>(growing.map((name) => [name, []]))
   readonly #grants = new Map<string, GrantRow[]>()
   readonly #budgets = new Map<string, BudgetRow[]>()
+  /** By account and idempotency key. */
+  readonly #entries = new Map<string, Map<string, EntryRow>>()
 
   /** Whether these rows were loaded, so that their absence is known too. */
   has(kind: LoadKind, key: readonly string[]): boolean {
@@ -119,9 +121,7 @@ export class LedgerState {
 
   /** Puts a grant that was spent back on the list of grants to spend from. */
   reviveGrant(grant: GrantRow): void {
-    const open = this.grants(grant.accountId)
-    if (!open.includes(grant)) open.push(grant)
-    this.#grants.set(grant.accountId, open.sort(burnOrder))
+    if (!this.grants(grant.accountId).includes(grant)) this.#listGrant(grant)
   }
 
   apiKey(accountId: string, apiKeyId: string): ApiKeyRow | undefined {
@@ -159,12 +159,7 @@ export class LedgerState {
       return
     }
     this.#rowsLike(table, row).set(restOfRow(table, row), row)
-    if (table === 'grants') {
-      const grant = row as GrantRow
-      const open = this.grants(grant.accountId)
-      open.push(grant)
-      this.#grants.set(grant.accountId, open.sort(burnOrder))
-    }
+    if (table === 'grants') this.#listGrant(row as GrantRow)
     if (table === 'budgets') {
       const budget = row as BudgetRow
       this.#budgets.set(budget.accountId, [...this.budgets(budget.accountId), budget].sort(byId))
@@ -201,11 +196,15 @@ export class LedgerState {
     return changes as Changes
   }
 
-  readonly #entries = new Map<string, Map<string, EntryRow>>()
-
   #remember(entry: EntryRow): void {
     if (entry.idempotencyKey === null) return
     getOrInsert(this.#entries, entry.accountId, () => new Map<string, EntryRow>()).set(entry.idempotencyKey, entry)
+  }
+
+  #listGrant(grant: GrantRow): void {
+    const open = this.grants(grant.accountId)
+    open.push(grant)
+    this.#grants.set(grant.accountId, open.sort(burnOrder))
   }
 
   #group<Row extends { accountId: string }>(groups: Map<string, Row[]>, request: LoadRequest, rows: readonly Row[]): void {

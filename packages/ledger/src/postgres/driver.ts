@@ -302,9 +302,9 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
 
   /** Applies operations in a transaction that the host has begun. After a conflict, the host must retry it. */
   async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
-    // Checked again with the writes, so that they are undone if the host has ended its transaction since the reads.
     const before = joined.get(client) ?? Promise.resolve()
     const run = before.then(() =>
+      // Checked again with the writes, so that they are undone if the host has ended its transaction since the reads.
       this.#runBatch(client, operations, { first: IN_TRANSACTION, last: IN_TRANSACTION, prepares: false }),
     )
     joined.set(
@@ -366,7 +366,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       await client.query({ text: begin })
       try {
         const result = await work(client)
-        await client.query({ text: 'COMMIT' })
+        await client.query(COMMIT)
         return result
       } catch (error) {
         await rollBack(client)

@@ -2,6 +2,7 @@ import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Operations, Outcome } from '../operations.ts'
+import { checkWaits } from '../outbox/delivery-options.ts'
 import type { Refusal } from '../outcomes.ts'
 import { unthrowing } from '../unthrowing.ts'
 import type { UsageOperation } from './operation-json.ts'
@@ -30,6 +31,7 @@ export interface SpoolReport {
 /** The result of sending one change. */
 type End = 'sent' | 'refused' | 'waits'
 
+const RETRY_MS = 5_000
 /** How many changes to send together, so that they share transactions. */
 const SENT_AT_ONCE = 100
 
@@ -53,10 +55,13 @@ export class UsageSpool {
   /** How many files were written, now and when the run began: it may miss those written since. */
   #written = 0
   #writtenBefore = 0
-  #isRead: Promise<void> | undefined
+  /** Resolved once the spool was read. Absent before, and after a failure. */
+  #reading: Promise<void> | undefined
 
+  /** @throws {InvalidOptionError} an option is unknown, or not what {@link UsageSpoolOptions} says */
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
     checkOptionNames(options, known, 'the spool')
+    checkWaits({ retryMs: options.retryMs ?? RETRY_MS }, ['retryMs'])
     this.#spool = new Spool(options)
     this.#options = options
     this.#submit = submit
@@ -136,10 +141,15 @@ export class UsageSpool {
     await this.#sending?.catch(() => undefined)
   }
 
-  /** Finds, once, what an earlier process kept. A disk that cannot be read must not block a database that can be reached. */
+  /**
+   * Finds, once, what an earlier process kept. A disk that cannot be read must not block a database that can be reached, so the
+   * next call tries again.
+   */
   #read(): Promise<void> {
-    this.#isRead ??= this.#noteAll().catch(() => undefined)
-    return this.#isRead
+    this.#reading ??= this.#noteAll().catch(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
   }
 
   async #noteAll(): Promise<void> {
@@ -156,7 +166,7 @@ export class UsageSpool {
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.sendSoon()
-    }, this.#options.retryMs ?? 5_000)
+    }, this.#options.retryMs ?? RETRY_MS)
     this.#timer.unref()
   }
 

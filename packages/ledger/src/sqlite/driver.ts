@@ -63,6 +63,7 @@ const known: Record<keyof SqliteOptions, true> = {
   clock: true,
 }
 
+const BUSY_TIMEOUT_MS = 5_000
 /** Roughly how long one batch may block the event loop. Two batches may follow each other. */
 const HELD_UP_MS_MAX = 5
 /** Estimated cost of the first change of a batch, and of each further one, until real batches have been measured. */
@@ -86,7 +87,7 @@ const NEWEST_SHARE = 0.2
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   checkOptionNames(options ?? {}, known, 'sqlite()')
-  const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = 0 } = options ?? {}
+  const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = BUSY_TIMEOUT_MS } = options ?? {}
   if ((filename === undefined) === (database === undefined)) {
     const received = filename === undefined ? 'neither' : 'both'
     throw new InvalidOptionError(
@@ -130,7 +131,7 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   constructor(options: SqliteOptions) {
     this.#options = options
     this.clock = options.clock ? checkedClock(options.clock) : systemClock
-    const { filename, database, synchronous = 'full', busyTimeoutMs = 5_000, writer = 'event loop' } = options
+    const { filename, database, synchronous = 'full', busyTimeoutMs = BUSY_TIMEOUT_MS, writer = 'event loop' } = options
     const prefix = checkPrefix(options.prefix ?? PREFIX)
     this.#connection = new SqliteConnection({ filename, database, synchronous, busyTimeoutMs, prefix, clock: this.clock })
     const isFile = filename !== undefined && !isInMemory(filename)
