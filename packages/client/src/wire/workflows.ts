@@ -28,7 +28,10 @@ export interface UsageRequest {
   to?: string
   /** For phone calls: the number called from. */
   from?: string
-  /** Identifies a call that is recorded in slices, so that all of them together cost what the whole call would. */
+  /**
+   * Identifies a call that is recorded in slices, so that all of them together cost what the whole call would. Await the answer to
+   * one slice before you record the next.
+   */
   call?: string
 }
 

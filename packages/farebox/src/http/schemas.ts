@@ -109,7 +109,10 @@ export const usageBody = z.strictObject({
   from: phoneNumber.optional().describe('For phone calls: the number called from'),
   call: text
     .optional()
-    .describe('Identifies a call that is recorded in slices, so that all of them together cost what the whole call would'),
+    .describe(
+      'Identifies a call that is recorded in slices, so that all of them together cost what the whole call would. ' +
+        'Await the answer to one slice before you record the next',
+    ),
 })
 
 export const emptyBody = z.strictObject({})

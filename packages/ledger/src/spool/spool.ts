@@ -144,9 +144,24 @@ export class Spool {
       await rm(unfinished, { force: true }).catch(() => undefined)
       throw error
     }
+    await syncFolder(folder)
+  }
+}
+
+/** What systems answer that cannot open or sync a folder, and keep the names of files by themselves. */
+const NO_FOLDER_SYNC: ReadonlySet<unknown> = new Set(['EACCES', 'EINVAL', 'EISDIR', 'ENOSYS', 'ENOTSUP', 'EPERM'])
+
+/** Makes the names of new files durable. A disk that fails at that must be told: the file may be gone after a power cut. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
     const directory = await open(folder, 'r')
-    await directory.sync().catch(() => undefined)
-    await directory.close()
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && NO_FOLDER_SYNC.has(error.code))) throw error
   }
 }
 
