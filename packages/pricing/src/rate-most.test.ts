@@ -1,6 +1,7 @@
 import { microUnits, quantity, type UsageQuantity } from '@farebox/core'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { PricedEntry } from './priced-entry.ts'
 import { rate } from './rate.ts'
 import { rateMost } from './rate-most.ts'
 import { compare, rationalText } from './rational.ts'
@@ -76,6 +77,20 @@ describe('the most that a call can come to', () => {
     expect(most({ rates: given }, [tokens(20), tokens(20, 'output')])).toBe('69.999993')
     expect(most({ rates: given }, [tokens(20, 'output'), tokens(20)])).toBe('69.999993')
     expect(most({ rates: given }, [{ ...tokens(1, 'output'), quantity: onePart }, tokens(20)])).toBe('69.999993')
+  })
+
+  test('is looked for once at each end of a tier, however many meters reach it together', () => {
+    const ratings = vi.spyOn(PricedEntry.prototype, 'plainRates')
+    onTestFinished(() => ratings.mockRestore())
+    const meters = ['input', 'output', 'audio', 'cached_input', 'cache_write', 'reasoning']
+    const steps = [{ amount: '9' }, { above: '100', amount: '7' }, { above: '200', amount: '5' }, { above: '300', amount: '3' }]
+    const rates = meters.map((meter): RateDocument => {
+      return { unit: 'tokens', meter, tiers: { mode: 'whole_request', comparison: 'gte', measured: meters, steps } }
+    })
+    const used = meters.slice(0, 3).map((meter) => tokens(400, meter))
+    const given = { input: meters.slice(3), output: meters.slice(3) }
+    expect(most({ rates }, used, given)).toBe('3600')
+    expect(ratings.mock.calls.length).toBeLessThan(1_000)
   })
 
   test.each<[string, Partial<EntryDocument>, string]>([

@@ -47,7 +47,7 @@ export function rateEntryMost(
   const { rates } = price.ratesAt(query.at)
   const metersOf = most.map(({ meter, unit }) => [meter, ...(otherMeters[meter] ?? []).filter((each) => rates.find(each, unit))])
   const dearest = new Dearest(price, query, asItIs)
-  const ends = most.flatMap(({ unit }, index) => (metersOf[index] ?? []).flatMap((meter) => endsOf(rates, meter, unit)))
+  const ends = distinct(most.flatMap(({ unit }, index) => (metersOf[index] ?? []).flatMap((meter) => endsOf(rates, meter, unit))))
   for (const counted of waysToCount(most, metersOf)) dearest.search(counted, metersOf, rates, ends)
   return dearest.rating
 }
@@ -176,6 +176,25 @@ function endsOf(rates: RateSet, meter: string, unit: Unit): TierEnd[] {
     const isBelow = tiers.includesBeginning && tiers.mode === 'volume'
     return at(justBelow(divide(billedUpTo(rate, above, isBelow), conversion), isBelow && !rate.increment))
   })
+}
+
+/** The ends without those at which a call is cut alike: often all its meters have tiers by the same measure. */
+function distinct(ends: readonly TierEnd[]): TierEnd[] {
+  const kept = new Map<string, TierEnd[]>()
+  return ends.filter((end) => {
+    const key = `${end.unit} ${end.end}`
+    const alike = kept.get(key) ?? []
+    if (alike.some((other) => isSameMeasure(end.price, other.price))) return false
+    kept.set(key, [...alike, end])
+    return true
+  })
+}
+
+function isSameMeasure(one: UnitPrice, other: UnitPrice): boolean {
+  if (one === other) return true
+  const [{ tiers, rate }, { tiers: others, rate: otherRate }] = [one.rate, other.rate]
+  if (tiers?.mode !== 'whole_request' || others?.mode !== 'whole_request' || rate.counting !== otherRate.counting) return false
+  return tiers.measured.size === others.measured.size && [...tiers.measured].every((meter) => others.measured.has(meter))
 }
 
 function justBelow(end: Rational, isBelow: boolean): bigint {
