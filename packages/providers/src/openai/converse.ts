@@ -49,7 +49,7 @@ export async function* converse(
       const event = await call.race(talk.isOver ? nextTranscript(socket) : nextEvent(socket, () => (isDropped = true)))
       if (!event) break
       if (event.type === INPUT_ENDED) talk.end()
-      if (event.type === 'error' && !talk.isOver && !talk.forgives(asRecord(event.error)?.code)) throw event.error
+      if (event.type === 'error' && !talk.isOver && !talk.forgives(asRecord(event.error))) throw event.error
       if (talk.isRepeated(event)) continue
       for (const told of readEvent(event)) {
         talk.tell(told)

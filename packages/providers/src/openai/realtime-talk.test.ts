@@ -45,3 +45,43 @@ it('a conversation does not end before the answer that was requested as the serv
   expect(talk.isOver).toBe(true)
   expect(requests).toHaveLength(2)
 })
+
+it('a request that was cancelled is not made again, where the server refuses it for the answer that it gave by itself', () => {
+  const sent: string[] = []
+  const talk = new RealtimeTalk({ send: ({ type }) => void sent.push(type) }, { encoding: 'mulaw', sampleRate: 8_000 })
+  talk.feed({ type: 'respond' })
+  talk.feed({ type: 'cancel' })
+  talk.hear(created)
+  expect(talk.forgives({ code: 'conversation_already_has_active_response' })).toBe(true)
+  talk.hear(done)
+  talk.end()
+  expect(sent).toEqual(['response.create', 'response.cancel'])
+  expect(talk.isOver).toBe(true)
+})
+
+it('a request after a cancelled one is made when the server has refused that', () => {
+  const sent: string[] = []
+  const talk = new RealtimeTalk({ send: ({ type }) => void sent.push(type) }, { encoding: 'mulaw', sampleRate: 8_000 })
+  for (const type of ['respond', 'cancel', 'respond'] as const) talk.feed({ type })
+  talk.hear(created)
+  talk.forgives({ code: 'conversation_already_has_active_response' })
+  talk.hear(done)
+  expect(sent).toEqual(['response.create', 'response.cancel', 'response.create'])
+})
+
+it('an answer is requested again without a mark, where a compatible server refuses marks', () => {
+  const requests: unknown[] = []
+  const socket: ConstructorParameters<typeof RealtimeTalk>[0] = {
+    send: (event) => void (event.type === 'response.create' && requests.push(event)),
+  }
+  const talk = new RealtimeTalk(socket, { encoding: 'mulaw', sampleRate: 8_000 })
+  const refusal = { code: 'unknown_parameter', param: 'response.metadata' }
+  talk.feed({ type: 'respond' })
+  expect(talk.forgives(refusal)).toBe(true)
+  expect(requests).toEqual([expect.objectContaining({ response: expect.anything() }), { type: 'response.create' }])
+  expect(talk.forgives(refusal)).toBe(false)
+  talk.hear(created)
+  talk.feed({ type: 'respond' })
+  talk.hear(done)
+  expect(requests[2]).toEqual({ type: 'response.create' })
+})

@@ -26,6 +26,10 @@ export class RealtimeTalk {
   #answers = new Set<string>()
   /** We have requested an answer that has not begun. */
   #isRequested = false
+  /** The answer that we requested has been cancelled before it began. */
+  #isTakenBack = false
+  /** A compatible server may refuse the mark. */
+  #sendsMarks = true
   /** The server marks the answers that we requested, so we know which it gives by itself. A compatible server may not. */
   #marks = false
   /** We must request another answer when the current one ends. */
@@ -95,6 +99,7 @@ export class RealtimeTalk {
         break
       case 'cancel':
         this.#isWanted = false
+        this.#isTakenBack = this.#isRequested
         if (this.#isUnderWay) send({ type: 'response.cancel' })
     }
   }
@@ -169,11 +174,17 @@ export class RealtimeTalk {
   }
 
   /** Whether the conversation can continue after an error that the server reports. */
-  forgives(code: unknown): boolean {
+  forgives(error: Record<string, unknown> | undefined): boolean {
+    const code = error?.code
     if (code === 'conversation_already_has_active_response') {
       // The server began to answer a pause just as we requested an answer. Request ours again after that one.
-      this.#isRequested = false
-      this.#isWanted = true
+      this.#refused()
+      return true
+    }
+    if (this.#isRequested && this.#sendsMarks && asText(error?.param)?.startsWith('response')) {
+      this.#sendsMarks = false
+      this.#refused()
+      this.#request()
       return true
     }
     return code === 'response_cancel_not_active' || code === 'input_audio_buffer_commit_empty'
@@ -204,7 +215,15 @@ export class RealtimeTalk {
     if (!this.#isWanted || this.#answers.size > 0 || this.#isRequested) return
     this.#isWanted = false
     this.#isRequested = true
-    this.#socket.send({ type: 'response.create', response: { metadata: { [MARK]: 'true' } } })
+    this.#isTakenBack = false
+    const response = this.#sendsMarks ? { response: { metadata: { [MARK]: 'true' } } } : {}
+    this.#socket.send({ type: 'response.create', ...response })
+  }
+
+  /** Notes that the server refused our request for an answer. It is wanted still, unless it was cancelled meanwhile. */
+  #refused(): void {
+    this.#isRequested = false
+    this.#isWanted ||= !this.#isTakenBack
   }
 }
 
