@@ -417,6 +417,16 @@ describe('a replay', () => {
     expect(record.configuration.differs).toMatchObject({ strategy: 'lowest_latency' })
   })
 
+  it('of a decision that was kept before it named live models finds the charge of live sound by its provider', () => {
+    const talking = adapter('openai', [{ ...offer('gpt-4o', 0.8, 500), liveModel: 'gpt-4o-live' }])
+    const sellers = createCatalog([{ ...talking, converse: talking.streamChat as never }])
+    const record = recorded({ catalog: sellers, request: request({ operation: 'converse' }) })
+    expect(record.candidates).toMatchObject([{ liveModel: 'gpt-4o-live' }])
+    const earlier = { ...record, candidates: record.candidates.map(({ liveModel: _, ...candidate }) => candidate) }
+    for (const kept of [record, earlier])
+      expect(replayDecision(kept, { catalog: sellers })).toMatchObject({ isSame: true, diff: [] })
+  })
+
   it('tells two models of one provider apart, which one adapter may offer', () => {
     const model = (name: string, latencyMs: number) => ({ ...offer('gpt-4o', 0.8, latencyMs), model: name })
     const two = createCatalog([adapter('openai', [model('may', 500), model('november', 300)])])

@@ -27,6 +27,24 @@ describe('a session', () => {
     )
   })
 
+  it('of live sound is priced by the model that prices it', () => {
+    const live = { ...offer('sonnet', 0.9, 600), liveModel: 'live' }
+    const charging: typeof prices = {
+      predict: ({ model }, quantities) => {
+        const isCached = quantities.some(({ meter }) => meter === 'cached_input')
+        return { charge: credits((model === 'live' ? 20 : 5) - (isCached ? 2 : 0)) }
+      },
+    }
+    const talking = adapter('anthropic', [live])
+    const given = request({ session, operation: 'converse' })
+    const [candidate] = of({
+      catalog: createCatalog([{ ...talking, converse: talking.streamChat as never }]),
+      prices: charging,
+      request: given,
+    }).candidates
+    expect(candidate).toMatchObject({ chargeExpected: credits(18) })
+  })
+
   it('does not keep a worse provider before the configured one, however cheap', () => {
     const worse = createCatalog([
       adapter('openai', [offer('gpt-4o', 0.85, 500)]),

@@ -149,13 +149,14 @@ type Priced = Prediction & { ceiling: Credits; cachedInput: Quantity | undefined
 function price(entry: CatalogEntry, { request, prices, session }: Consideration): Priced | Rejection {
   const { offer } = entry
   const usage = request.usageOf?.(offer) ?? request
+  const sold = pricedOffer(offer, request.operation)
   try {
-    const { charge, cost } = prices.predict(pricedOffer(offer, request.operation), usage.expected, request.numbers)
+    const { charge, cost } = prices.predict(sold, usage.expected, request.numbers)
     // Even if the expected usage is the most, `predictMost` may exceed its charge: a call that ends sooner can cost more.
     const isCeiling = usage.ceiling === usage.expected && !prices.predictMost
     let ceiling = isCeiling ? charge : predictCeiling(prices, offer, request, usage)
     if (ceiling < charge) ceiling = charge
-    const cached = session && isSessionWith(session, entry) ? priceCached(offer, usage.expected, session, prices) : undefined
+    const cached = session && isSessionWith(session, entry) ? priceCached(sold, usage.expected, session, prices) : undefined
     // A price book may charge more for cached input than for fresh input. Such a cache is no reason to keep a session.
     return cached && cached.charge <= charge ? { ...cached, ceiling } : { charge, cost, ceiling, cachedInput: undefined }
   } catch (error) {

@@ -16,6 +16,8 @@ export class RecordedOffers {
   readonly prices: PricePredictor
   readonly health: HealthView
   readonly isEmpty: boolean
+  /** Earlier versions of this package recorded no `liveModel`, so an offer of live sound matches by provider alone. */
+  readonly #namesLiveModels: boolean
   readonly #recorded: readonly { candidate: RecordedCandidate; entry: CatalogEntry; usage: UsageRange }[]
 
   constructor(record: DecisionRecord) {
@@ -31,6 +33,7 @@ export class RecordedOffers {
       },
     }))
     this.isEmpty = this.#recorded.length === 0
+    this.#namesLiveModels = this.#recorded.some(({ entry }) => entry.offer.liveModel !== undefined)
     const entries = this.#recorded.map(({ entry }) => entry).sort((left, right) => left.position - right.position)
     this.catalog = { services: [service], forService: (asked) => (asked === service ? entries : []) }
     this.prices = {
@@ -69,7 +72,9 @@ export class RecordedOffers {
       // An offer of live sound may come under the model that prices it.
       this.#recorded.find(
         ({ entry: { offer: own } }) =>
-          own.provider === offer.provider && offer.model === offer.liveModel && own.liveModel === offer.liveModel,
+          own.provider === offer.provider &&
+          offer.model === offer.liveModel &&
+          (own.liveModel === offer.liveModel || !this.#namesLiveModels),
       )
     )
   }
