@@ -233,8 +233,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   }
 
   /**
-   * Takes no more holds and reserves, because the work that they pay for could not be charged. Then it writes when keys were last used, waits for
-   * the changes in progress, and closes what the ledger opened.
+   * Takes no more holds and reserves, because the work that they pay for could not be charged. Then it writes when keys were last
+   * used, waits for the changes in progress, and closes what the ledger opened.
    */
   async close(): Promise<void> {
     this.#isClosing = true

@@ -27,8 +27,8 @@ export interface Mismatch {
     | 'rollup'
     | 'row_unreadable'
   /**
-   * Where it was found: an entry's sequence, the id of a grant, a workflow or a budget, or a service. For `row_unreadable`, which ends the
-   * verification, the column.
+   * Where it was found: an entry's sequence, the id of a grant, a workflow or a budget, or a service. For `row_unreadable`, which
+   * ends the verification, the column.
    */
   at: string
   expected: string

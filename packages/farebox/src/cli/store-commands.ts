@@ -59,7 +59,7 @@ export function addStoreCommands(shell: Shell): void {
     )
 
   shell
-    .command('verify', 'verify the accounts: replay their journals and recompute every sum but what budgets have counted')
+    .command('verify', 'verify the accounts: replay their journals and recompute every sum')
     .argument('[account...]', 'the ids of the accounts (default: all)')
     .action((accounts: string[], shared: Shared) =>
       shell.withLedger(shared, async (ledger) => {
