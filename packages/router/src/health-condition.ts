@@ -1,8 +1,8 @@
 import { type CapacityLimits, isFull, ownLimits } from './capacity.ts'
 import { type Cell, worthOf } from './health-cell.ts'
-import { type Hearsay, mean } from './health-news.ts'
+import { type Hearsay, least, mean } from './health-news.ts'
 import type { CapacityLack, HealthCondition, HealthReading } from './health-view.ts'
-import { ageOf } from './latency.ts'
+import { ageOf, type Latency } from './latency.ts'
 
 /** When to check for room again if no callback came: another process may have made room, or a minute may have passed. */
 const ASK_AGAIN_MS = 1_000
@@ -65,13 +65,14 @@ export function readingOf(cell: Cell, hearsay: Hearsay | undefined, halfLifeMs: 
       { value: other, weight: hearsay.samples * worthTold },
     ])
   }
+  const newest = (own: Latency, measuredAt: number | undefined) =>
+    least([ageOf(own, now), measuredAt === undefined ? undefined : Math.max(0, now - measuredAt)])
   return {
     condition: conditionOf(cell, hearsay, now),
     answerMs: weighed(cell.answers.meanMs, hearsay?.answerMs),
     firstEventMs: weighed(cell.firstEvents.meanMs, hearsay?.firstEventMs),
-    // Others report only what they have measured lately.
-    answerAgeMs: hearsay?.answerMs === undefined ? ageOf(cell.answers, now) : undefined,
-    firstEventAgeMs: hearsay?.firstEventMs === undefined ? ageOf(cell.firstEvents, now) : undefined,
+    answerAgeMs: newest(cell.answers, hearsay?.answerMeasuredAt),
+    firstEventAgeMs: newest(cell.firstEvents, hearsay?.firstEventMeasuredAt),
     errorRate: samples > 0 ? failures / samples : undefined,
     rateLimitedRate: samples + rateLimited > 0 ? rateLimited / (samples + rateLimited) : undefined,
     samples,

@@ -1,6 +1,6 @@
 import { type CapacityLimits, ownLimits } from './capacity.ts'
 import { type Cell, type PauseCondition, worthOf } from './health-cell.ts'
-import { recentMs } from './latency.ts'
+import { ageOf, recentMs } from './latency.ts'
 
 /**
  * What one process knows about one pair, in a form for other processes. All times are relative to the moment of publishing,
@@ -19,6 +19,9 @@ export interface HealthNews {
   /** Present if measured in the last two minutes. So is `firstEventMs`. */
   answerMs?: number
   firstEventMs?: number
+  /** Time since `answerMs` was last measured. Absent: just now. So is `firstEventAgeMs`. */
+  answerAgeMs?: number
+  firstEventAgeMs?: number
   pause?: { condition: PauseCondition; forMs: number }
   /** Present while the breaker is open. It lets a probe through after `forMs`. */
   breaker?: { forMs: number }
@@ -44,6 +47,9 @@ export interface Hearsay {
   answeredAt: number
   answerMs: number | undefined
   firstEventMs: number | undefined
+  /** When `answerMs` was last measured. `undefined`: never. */
+  answerMeasuredAt: number | undefined
+  firstEventMeasuredAt: number | undefined
   pausedUntil: number
   pauseCondition: PauseCondition
   isOpen: boolean
@@ -64,6 +70,8 @@ export function newsOf(healthKey: string, cell: Cell, halfLifeMs: number, now: n
     answeredMs: cell.answeredAt === 0 ? undefined : Math.max(0, now - cell.answeredAt),
     answerMs: recentMs(cell.answers, now),
     firstEventMs: recentMs(cell.firstEvents, now),
+    answerAgeMs: ageOf(cell.answers, now),
+    firstEventAgeMs: ageOf(cell.firstEvents, now),
     pause: cell.pausedUntil > now ? { condition: cell.pauseCondition, forMs: cell.pausedUntil - now } : undefined,
     breaker: cell.openUntil === 0 ? undefined : { forMs: Math.max(0, cell.openUntil - now) },
     inFlightMax,
@@ -94,6 +102,8 @@ function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
     failures: news.failures * worth,
     rateLimited: news.rateLimited * worth,
     answeredMs: news.answeredMs === undefined ? undefined : news.answeredMs + ageMs,
+    answerAgeMs: news.answerMs === undefined ? undefined : (news.answerAgeMs ?? 0) + ageMs,
+    firstEventAgeMs: news.firstEventMs === undefined ? undefined : (news.firstEventAgeMs ?? 0) + ageMs,
     pause: news.pause && { ...news.pause, forMs: news.pause.forMs - ageMs },
     breaker: news.breaker && { forMs: news.breaker.forMs - ageMs },
   }
@@ -101,6 +111,8 @@ function aged(news: HealthNews, ageMs: number, halfLifeMs: number): HealthNews {
 
 function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
   const answeredMs = least(items.map((item) => item.answeredMs))
+  const answerAgeMs = least(items.map((item) => item.answerAgeMs))
+  const firstEventAgeMs = least(items.map((item) => item.firstEventAgeMs))
   // An answer later than a process's last observation overrules the illness that it reports.
   const isOver = ({ seenMs }: HealthNews) => answeredMs !== undefined && answeredMs < seenMs
   const pauses = items.flatMap((item) => (item.pause && item.pause.forMs > 0 && !isOver(item) ? [item.pause] : []))
@@ -115,6 +127,8 @@ function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
     answeredAt: answeredMs === undefined ? 0 : now - answeredMs,
     answerMs: mean(items.map((item) => ({ value: item.answerMs, weight: item.samples }))),
     firstEventMs: mean(items.map((item) => ({ value: item.firstEventMs, weight: item.samples }))),
+    answerMeasuredAt: answerAgeMs === undefined ? undefined : now - answerAgeMs,
+    firstEventMeasuredAt: firstEventAgeMs === undefined ? undefined : now - firstEventAgeMs,
     pausedUntil: longest ? now + longest.forMs : 0,
     pauseCondition: longest?.condition ?? 'rate_limited',
     isOpen: breakers.length > 0,
@@ -143,7 +157,7 @@ function sum(items: readonly HealthNews[], field: 'samples' | 'failures' | 'rate
   return items.reduce((total, item) => total + item[field], 0)
 }
 
-function least(values: readonly (number | undefined)[]): number | undefined {
+export function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined)
   return known.length === 0 ? undefined : Math.min(...known)
 }

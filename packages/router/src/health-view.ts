@@ -15,7 +15,7 @@ export interface HealthReading {
   answerMs: number | undefined
   /** Smoothed time to the first event of a stream. `undefined` until measured. */
   firstEventMs: number | undefined
-  /** Time since `answerMs` was last measured, in milliseconds. Absent: not known. */
+  /** Time since `answerMs` was last measured, here or elsewhere, in milliseconds. Absent: not known. */
   answerAgeMs?: number
   /** Time since `firstEventMs` was last measured, in milliseconds. Absent: not known. */
   firstEventAgeMs?: number

@@ -14,6 +14,8 @@ const newsSchema = z.object({
   answeredMs: milliseconds.optional(),
   answerMs: milliseconds.optional(),
   firstEventMs: milliseconds.optional(),
+  answerAgeMs: milliseconds.optional(),
+  firstEventAgeMs: milliseconds.optional(),
   pause: z.object({ condition: z.enum(['rate_limited', 'refusing']), forMs: milliseconds }).optional(),
   breaker: z.object({ forMs: milliseconds }).optional(),
   inFlightMax: limit.optional(),

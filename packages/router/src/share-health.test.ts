@@ -49,6 +49,25 @@ describe('what another process has learnt', () => {
     expect(two.condition()).toBe('ok')
   })
 
+  test('of a latency ages here, although streams go on here, its report stays, and the exchange may stop', async () => {
+    const { one, two, exchange, pass } = world(0, 90_000)
+    one.succeed(9_000)
+    pass(30_000)
+    await exchange()
+    const stream = () => two.health.record(KEY, { outcome: 'succeeded', latencyMs: 50, isStream: true })
+    for (let count = 0; count < 3; count += 1) {
+      expect(two.health.read(KEY)).toMatchObject({ answerMs: 9_000, answerAgeMs: 30_000 * (count + 1) })
+      stream()
+      pass(30_000)
+      await exchange()
+    }
+    expect(two.health.read(KEY)).toMatchObject({ answerAgeMs: 120_000, firstEventAgeMs: 30_000, seenMs: 30_000 })
+    pass(60_000)
+    expect(two.health.read(KEY)).toMatchObject({ answerAgeMs: 180_000, firstEventAgeMs: 90_000 })
+    two.succeed(200)
+    expect(two.health.read(KEY)).toMatchObject({ answerAgeMs: 0 })
+  })
+
   test('of an illness lets one live request find out here, and a failure of that opens the breaker here', async () => {
     const { one, two, exchange, pass } = world(0, 90_000)
     for (let count = 0; count < 4; count += 1) one.fail('unavailable')
