@@ -418,6 +418,27 @@ describe.each(storeNames)('a conversation on %s', (on) => {
     expect(most).toBe(credits(24))
   })
 
+  it('sets aside no more for the first answer than its model can hear and say, and that suffices to begin', async () => {
+    const simulation = simulated()
+    const offers = simulation.offers.map((offer) => ({
+      ...offer,
+      capabilities: { ...offer.capabilities, ...(offer.service === 'realtime' && { contextTokens: 500, outputTokensMax: 400 }) },
+    }))
+    const { box, accountId, workflow } = await open(credits(20), { on, providers: [{ ...simulation, offers }] })
+    const { promise: isLookedAt, resolve: speak } = Promise.withResolvers<void>()
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      await isLookedAt
+      yield* turns(1)
+    }
+    const stream = await workflow.converse({ ...conversation, outputTokensMax: 20_000, input: input() })
+    const { held } = await box.ledger.balance(accountId)
+    speak()
+    for await (const _ of stream.events);
+    await stream.settled
+    // What it reads is 5 credits, and what it may say 4.
+    expect(held).toBe(credits(9))
+  })
+
   it('falls silent at once, and takes back the answers that it was asked for meanwhile', async () => {
     const { workflow } = await open(credits(1_000), { on })
     const { promise: speaking, resolve: speaks } = Promise.withResolvers<void>()

@@ -473,6 +473,19 @@ describe('an answer that may be longer than a model can write', () => {
     ])
   })
 
+  it('needs no more room in its window than the answer that it can write', async () => {
+    const answering: Pick<ProviderAdapter, 'chat'> = {
+      async chat({ model }) {
+        return { text: 'at dusk', finishReason: 'stop', model, usage: tokens({ input: 20, output: 500 }) }
+      },
+    }
+    const narrow = (contextTokens: number) => ({ capabilities: { ...short.capabilities, contextTokens } })
+    const wide = await open({ providers: [model('short', answering, narrow(1_000))], prices })
+    expect(await wide.workflow.chat(wish)).toMatchObject({ provider: 'short', creditsUsed: credits(1) })
+    const full = await open({ providers: [model('short', answering, narrow(500))], prices })
+    await expect(full.workflow.chat(wish)).rejects.toMatchObject({ message: expect.stringMatching(/has some 5\d\d tokens/) })
+  })
+
   it('holds no more than the longest answer of its model costs', async () => {
     const answering: Pick<ProviderAdapter, 'chat'> = {
       async chat({ model }) {

@@ -369,6 +369,26 @@ it('a slice is priced after those that are still in the spool', async () => {
   expect((await workflow.close()).total_credits_used).toBe(20)
 })
 
+it('slices that all go to the spool cost what the whole call would, and one that is told again is the same one', async () => {
+  const rates = [{ unit: 'minutes' as const, amount: '20', increment: { first: '1', next: '1' } }]
+  const entries = [{ service: 'phone', provider: 'twilio', rates }]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const prices = new PriceBook({ name: 'minutes', currency: 'credits', versions })
+  let now = Date.now()
+  const { box, database } = await openBoxThatSpools('spooled', { prices, clock: () => (now += 1_000) })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'sliced' })
+  await workflow.open()
+  const slice = (idempotencyKey: string) => workflow.record('phone', 'twilio', 20, 'seconds', { call: 'a', idempotencyKey })
+  database.isAway = true
+  for (const key of ['first', 'second', 'first', 'second'])
+    await expect(slice(key)).rejects.toMatchObject({ code: 'USAGE_SPOOLED' })
+  database.isAway = false
+  expect(await box.ledger.sendSpooled()).toEqual({ sent: 4, refused: 0, waiting: 0 })
+  expect(await slice('first')).toMatchObject({ creditsUsed: credits(20) })
+  expect((await workflow.close()).total_credits_used).toBe(20)
+})
+
 it('metered time whose charge is still in the spool sets aside what that will take as well', async () => {
   const { box, database } = await openBoxThatSpools('meter')
   // Two minutes.

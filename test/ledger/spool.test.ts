@@ -249,6 +249,22 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(87) })
   })
 
+  test('the charges of a workflow that wait can be read, and no others', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    const charge = (usageId: string, workflowId?: string) => ledger.charge({ ...work, usageId, workflowId, usage: usage(1) })
+    expect(await ledger.spooledCharges(accountId, 'w')).toEqual([])
+    await ledger.openWorkflow({ accountId, workflowId: 'w', name: 'call' })
+    other.exec('BEGIN IMMEDIATE')
+    for (const told of [charge('a', 'w'), charge('b'), charge('c', 'other')])
+      await expect(told).rejects.toThrow(UsageSpooledError)
+    expect(await ledger.spooledCharges(accountId, 'w')).toMatchObject([{ usageId: 'a', usage: usage(1) }])
+    expect(await ledger.spooledCharges('nobody', 'w')).toEqual([])
+    other.exec('COMMIT')
+    await ledger.sendSpooled()
+    expect(await ledger.spooledCharges(accountId, 'w')).toEqual([])
+  })
+
   test('usage that a full queue turns away is kept as well', async () => {
     await ledger.close()
     ledger = new Ledger(sqlite({ filename: join(folder, 'credits.db') }), { waitingMax: 2, spool: { directory, retryMs: 20 } })

@@ -42,7 +42,7 @@ export function listenRoute(durationSeconds: number, language: string | undefine
 }
 
 /** The route request of the first turn of a conversation. */
-export function converseRoute(turn: { expected: UsageQuantity[]; ceiling: UsageQuantity[] }, options: CallOptions): RouteRequest {
+export function converseRoute(turn: Pick<RouteRequest, 'expected' | 'ceiling' | 'usageOf'>, options: CallOptions): RouteRequest {
   return { service: 'realtime', operation: 'converse', ...turn, ...choices(options) }
 }
 

@@ -89,6 +89,7 @@ export function chatRoute(
     features: () => chatFeatures(input.messages, { tools: input.tools, outputTokensMax: input.outputTokensMax }),
     ...choices(input, {
       contextTokens: contextTokens(any.expected, measure),
+      answerTokens: measure.outputTokensMax,
       ...(input.tools?.length && { tools: true }),
       ...(hasImages && { images: true }),
     }),

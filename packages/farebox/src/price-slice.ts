@@ -1,5 +1,5 @@
 import { microCredits, nanoUsd, type UsageQuantity } from '@farebox/core'
-import { chargeIdOf, type Ledger } from '@farebox/ledger'
+import { chargeIdOf, type Ledger, type UsageRow } from '@farebox/ledger'
 import type { PhoneNumbers } from '@farebox/router'
 import type { BookPrices, Pricing } from './book-prices.ts'
 
@@ -28,6 +28,8 @@ interface SliceDetails {
   numbers?: PhoneNumbers
 }
 
+type RecordedSlice = Pick<UsageRow, 'usageId' | 'service' | 'provider' | 'quantity' | 'unit' | 'rated' | 'cost' | 'details'>
+
 /**
  * Prices the next slice of a call: the price of the call so far, minus what its earlier slices were rated at. So slices cost what
  * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole.
@@ -37,11 +39,9 @@ export async function priceSlice(
   { accountId, workflowId, call, idempotencyKey, ...source }: SlicedCall,
   added: UsageQuantity,
 ): Promise<Pricing & { details: SliceDetails }> {
-  // A slice that is still in the spool would not count.
-  await ledger.sendSpooled().catch(() => undefined)
-  const slices = (await ledger.usageOf(accountId, workflowId)).flatMap((record) => {
+  const slices = (await recordedSlices(ledger, accountId, workflowId)).flatMap((record) => {
     const details = detailsOf(record.details)
-    const isOurs = record.service === source.service && record.provider === source.provider && record.corrects === null
+    const isOurs = record.service === source.service && record.provider === source.provider
     return isOurs && details?.call === call ? [{ record, details }] : []
   })
   const at = slices[0]?.details.at ?? prices.now()
@@ -74,6 +74,22 @@ export async function priceSlice(
     rating,
     details: { call, meter: added.meter, at, ...(numbers && { numbers }) },
   }
+}
+
+/** The charges of a workflow, those that the spool still has included: the next slice would be priced as if it were the first. */
+async function recordedSlices(ledger: Ledger, accountId: string, workflowId: string): Promise<RecordedSlice[]> {
+  await ledger.sendSpooled().catch(() => undefined)
+  // Read before the records: what is sent meanwhile is then found twice, rather than not at all.
+  const spooled = await ledger.spooledCharges(accountId, workflowId)
+  const records = (await ledger.usageOf(accountId, workflowId)).filter(({ corrects }) => corrects === null)
+  const known = new Set(records.map(({ usageId }) => usageId))
+  const waiting = spooled.flatMap(({ usageId, service, provider, usage }) => {
+    if (known.has(usageId)) return []
+    known.add(usageId)
+    const { quantity, unit, rated, cost = null, details } = usage
+    return [{ usageId, service, provider, quantity, unit, rated, cost, details: details && JSON.parse(details) }]
+  })
+  return [...records, ...waiting]
 }
 
 /** Never below zero: if more costs less, earlier charges stand. */

@@ -113,7 +113,10 @@ export interface ConverseInput extends CallOptions {
   inputFormat: SoundFormat
   outputFormat: SoundFormat
   tools?: readonly Tool[]
-  /** The most tokens that one answer may have. The hold for each answer depends on it. @defaultValue 2_048 */
+  /**
+   * The most tokens that one answer may have, if its model can speak so many. The hold for each answer depends on it.
+   * @defaultValue 2_048
+   */
   outputTokensMax?: number
   /** Credits run low when they pay for fewer answers than this after the next one. @defaultValue 2 */
   lowAnswers?: number

@@ -199,6 +199,14 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#spool?.send() ?? { sent: 0, refused: 0, waiting: 0 }
   }
 
+  /**
+   * The charges of a workflow that wait in the spool of this machine, oldest first. The ledger has no record of them yet, unless they
+   * are being sent. One that was told repeatedly may be there as often.
+   */
+  async spooledCharges(accountId: string, workflowId: string): Promise<Operations['charge'][]> {
+    return (await this.#spool?.chargesOf(accountId, workflowId)) ?? []
+  }
+
   /** How many usage records are waiting in the spool of this machine. */
   async spooled(): Promise<number> {
     return (await this.#spool?.waiting()) ?? 0

@@ -92,9 +92,11 @@ const NO_NEEDS: RouteNeeds = {}
 
 /** Which part of a request does not fit an offer, or `undefined`. */
 export function tooLong({ capabilities }: Offer, { needs }: Demands): TooLong | undefined {
-  const { contextTokens = 0, characters = 0 } = needs
-  if (contextTokens > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) {
-    return { unit: 'tokens', length: contextTokens, most: capabilities.contextTokens ?? 0 }
+  const { contextTokens = 0, answerTokens = 0, characters = 0 } = needs
+  const unwritten = Math.max(answerTokens - (capabilities.outputTokensMax ?? answerTokens), 0)
+  const tokens = contextTokens - unwritten
+  if (tokens > (capabilities.contextTokens ?? Number.POSITIVE_INFINITY)) {
+    return { unit: 'tokens', length: tokens, most: capabilities.contextTokens ?? 0 }
   }
   if (characters > (capabilities.charactersMax ?? Number.POSITIVE_INFINITY)) {
     return { unit: 'characters', length: characters, most: capabilities.charactersMax ?? 0 }

@@ -65,6 +65,8 @@ export interface RouteNeeds {
   images?: boolean
   /** Input and output tokens together. */
   contextTokens?: number
+  /** How many of `contextTokens` are for the answer. An offer whose answers cannot be so long needs that much less. */
+  answerTokens?: number
   /** Characters to be spoken. */
   characters?: number
   /** ISO 639-1 code, or a tag that begins with one. An offer of `pt` serves `pt-BR`. */

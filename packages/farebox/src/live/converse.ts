@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type Offer,
   quantity,
   type RealtimeEvent,
   type RealtimeInput,
@@ -43,19 +44,27 @@ export async function converse(live: LiveParts, input: ConverseInput): Promise<L
   checkSound('inputFormat', input.inputFormat)
   checkSound('outputFormat', input.outputFormat)
   const session = new ConverseSession({ ...input, onLow: safeListener(input.onLow, live.parts.onError) })
-  const ceiling = session.nextTurn()
   const expected = [tokens('audio_input', FRAME_TOKENS), tokens('audio_output', 300)]
-  return openLive(live, [converseRoute({ expected, ceiling }, input)], input, session)
+  const any = { expected, ceiling: session.nextTurn() }
+  const usageOf = (offer: Offer) => {
+    const ceiling = session.nextTurn(session.limitsOf(offer))
+    return ceiling.every((most, index) => most.quantity === any.ceiling[index]?.quantity) ? any : { expected, ceiling }
+  }
+  return openLive(live, [converseRoute({ ...any, usageOf }, input)], input, session)
+}
+
+/** What a model can read and write in one turn, in tokens. */
+interface TurnLimits {
+  window: number
+  outputTokensMax: number
 }
 
 class ConverseSession implements LiveSession<RealtimeEvent> {
   readonly #input: ConverseInput
-  #outputTokensMax: number
+  #limits: TurnLimits
   #meter: LiveMeter | undefined
   /** The tokens that the next answer reads: everything said so far. */
   #context: number
-  /** The model's context window, in tokens. */
-  #window = WINDOW_TOKENS
   /** Tokens heard since the last answer ended. */
   #heard = 0
   #covered: number
@@ -71,7 +80,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   constructor(input: ConverseInput) {
     const { instructions = '', tools = [] } = input
     this.#input = input
-    this.#outputTokensMax = input.outputTokensMax ?? OUTPUT_TOKENS_MAX
+    this.#limits = this.limitsOf()
     this.#context = FRAME_TOKENS + tokensOf(instructions) + (tools.length > 0 ? tokensOf(JSON.stringify(tools)) : 0)
     this.#covered = HEARD_SECONDS * HEARD_TOKENS_PER_SECOND
   }
@@ -85,8 +94,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   }
 
   open(candidate: Candidate, context: CallContext): AsyncIterable<RealtimeEvent> {
-    this.#window = candidate.offer.capabilities.contextTokens ?? WINDOW_TOKENS
-    this.#outputTokensMax = answerTokensMax(this.#input.outputTokensMax ?? OUTPUT_TOKENS_MAX, candidate.offer)
+    this.#limits = this.limitsOf(candidate.offer)
     const { instructions, voice, inputFormat, outputFormat, tools } = this.#input
     const request = {
       model: candidate.offer.model,
@@ -96,18 +104,26 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       inputFormat,
       outputFormat,
       tools,
-      outputTokensMax: this.#outputTokensMax,
+      outputTokensMax: this.#limits.outputTokensMax,
       onAnswer: () => this.#answers.begun(),
     }
     return required(candidate, 'converse').call(candidate.adapter, request, context)
   }
 
   /** The most that the next answer can use. It reads no more than the model's window, however long the conversation is. */
-  nextTurn(): UsageQuantity[] {
+  nextTurn({ window, outputTokensMax }: TurnLimits = this.#limits): UsageQuantity[] {
     return [
-      tokens('audio_input', Math.min(this.#context + Math.max(this.#heard, this.#covered), this.#window)),
-      tokens('audio_output', this.#outputTokensMax),
+      tokens('audio_input', Math.min(this.#context + Math.max(this.#heard, this.#covered), window)),
+      tokens('audio_output', outputTokensMax),
     ]
+  }
+
+  /** The limits of a model, or those that hold before one is chosen. */
+  limitsOf(offer?: Offer): TurnLimits {
+    const { outputTokensMax = OUTPUT_TOKENS_MAX } = this.#input
+    if (!offer) return { window: WINDOW_TOKENS, outputTokensMax }
+    const { contextTokens: window = WINDOW_TOKENS } = offer.capabilities
+    return { window, outputTokensMax: answerTokensMax(outputTokensMax, offer) }
   }
 
   async see(event: RealtimeEvent): Promise<void> {
@@ -121,7 +137,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
       // More than the model's window is an error or forgotten, and must not inflate the hold for the next answer.
       this.#context = Math.min(
         Math.max(this.#context + this.#heard + this.#spoken, sum(isUsage(usage) ? usage : floor)),
-        this.#window,
+        this.#limits.window,
       )
       // Reset before the charge is written: if the conversation ends meanwhile, it must not charge this turn again.
       this.#heard = 0

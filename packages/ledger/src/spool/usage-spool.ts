@@ -108,6 +108,18 @@ export class UsageSpool {
     await this.send().catch(() => undefined)
   }
 
+  /** The charges of a workflow that wait, oldest first. */
+  async chargesOf(accountId: string, workflowId: string): Promise<Operations['charge'][]> {
+    await this.#read()
+    const charges: Operations['charge'][] = []
+    if (!this.#accounts.has(accountId)) return charges
+    for await (const { operation } of this.#spool.entries(() => undefined)) {
+      const isOurs = operation.verb === 'charge' && operation.accountId === accountId
+      if (isOurs && operation.input.workflowId === workflowId) charges.push(operation.input)
+    }
+    return charges
+  }
+
   /** How many changes wait. */
   waiting(): Promise<number> {
     return this.#spool.size()
