@@ -87,6 +87,7 @@ function compare(lines: readonly LineSide[], records: RecordSide[], killed: Read
     const match = matchOf(line, free)
     if (!match) {
       if (isCrashed(line, killed)) result.crashed += 1
+      else if (isOfBrokenTalk(line, records)) result.bounded += 1
       else result.misbilled.push(`not in the ledger: ${describe(line)}`)
       continue
     }
@@ -109,6 +110,17 @@ function compare(lines: readonly LineSide[], records: RecordSide[], killed: Read
         `no line for ${record.adapter} ${record.amount} ${record.unit} of w${record.workflow} (${record.row.certainty})`,
       )
   }
+}
+
+/**
+ * A conversation that broke off has one record, of at least so much, for all its answers that had not ended: while the end of one is on
+ * its way, the model may begin to answer the next pause.
+ */
+function isOfBrokenTalk({ adapter, workflow, line: { path, outcome } }: LineSide, records: readonly RecordSide[]): boolean {
+  if (path !== '/realtime' || outcome !== 'broken' || workflow === undefined) return false
+  const isRest = ({ row, requestId }: RecordSide) =>
+    row.service === 'realtime' && row.certainty === 'floor' && requestId === undefined
+  return records.some((record) => record.adapter === adapter && record.workflow === workflow && isRest(record))
 }
 
 /** Providers that did not say are charged by tokens of the model's vocabulary, where the loopbacks count four characters to a token. */
