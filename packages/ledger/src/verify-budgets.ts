@@ -65,8 +65,8 @@ export function budgetRanges(
     for (const { holdId, state, remaining, budgets: uses } of holds) {
       const inWindow = uses.filter((use) => use.windowStart === windowStart)
       const counted = usedOf(inWindow, budgetId)
-      // A hold that had ended when the budget began again may still name it.
-      if (state === 'open' || (newest.get(holdId) ?? 0) > since) least += counted
+      // A hold that had ended when the budget began again may still name it, and one that was given back may be settled late.
+      if (state === 'open' || (state === 'settled' && (newest.get(holdId) ?? 0) > since)) least += counted
       const excess = (settled.get(holdId) ?? 0n) + remaining - usedOf(uses, budgetId)
       most += counted + (settled.has(holdId) && excess > 0n ? excess : 0n)
     }
