@@ -191,7 +191,7 @@ class Draw {
       unit: choices.oneOf(UNITS),
       // What costs nothing is refused, counted and closed as other work is.
       rated: this.choices.happens(8) ? credits(0) : this.amount(0, 60),
-      roundingStep: choices.oneOf([credits(1), credits(10), credits(10), microCredits(1n)]),
+      roundingStep: credits(choices.oneOf([1, 10, 10])),
       certainty: 'exact',
       cost: choices.maybe(30, () => nanoUsd(BigInt(choices.below(500)))),
       priceVersion: choices.maybe(20, () => choices.oneOf(['v1', 'v2'])),
