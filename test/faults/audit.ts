@@ -116,11 +116,12 @@ function compare(lines: readonly LineSide[], records: RecordSide[], killed: Read
  * A conversation that broke off has one record, of at least so much, for all its answers that had not ended: while the end of one is on
  * its way, the model may begin to answer the next pause.
  */
-function isOfBrokenTalk({ adapter, workflow, line: { path, outcome } }: LineSide, records: readonly RecordSide[]): boolean {
-  if (path !== '/realtime' || outcome !== 'broken' || workflow === undefined) return false
-  const isRest = ({ row, requestId }: RecordSide) =>
-    row.service === 'realtime' && row.certainty === 'floor' && requestId === undefined
-  return records.some((record) => record.adapter === adapter && record.workflow === workflow && isRest(record))
+function isOfBrokenTalk({ adapter, requestId, line: { path, outcome } }: LineSide, records: readonly RecordSide[]): boolean {
+  const session = /^resp_(.*)_\d+$/.exec(requestId ?? '')?.[1]
+  if (path !== '/realtime' || outcome !== 'broken' || session === undefined) return false
+  const isRest = ({ row, adapter: own }: RecordSide) =>
+    own === adapter && row.certainty === 'floor' && (row.details as { requestId?: string }).requestId === `sess_${session}`
+  return records.some(isRest)
 }
 
 /** Providers that did not say are charged by tokens of the model's vocabulary, where the loopbacks count four characters to a token. */

@@ -204,7 +204,7 @@ function heldRoute(
   // Ended attempts are charged before the answer, so the hold must cover them too.
   const chargedFor = (attempts: readonly AttemptRecord[]) =>
     parts.failedAttempts === 'charged'
-      ? attempts.reduce((sum, one) => sum + lostCharge(parts, one, { route, request, at }), 0n)
+      ? attempts.reduce((sum, one) => sum + failedCharge(parts, one, { route, request, at }), 0n)
       : 0n
   return {
     route,
@@ -232,7 +232,7 @@ function heldRoute(
 }
 
 /** The most that a failed attempt will be charged. What a cut stream produced is counted later, and is at most what it was held for. */
-function lostCharge(
+function failedCharge(
   parts: Pick<MeterParts, 'prices'>,
   { candidate, usage, outcome }: AttemptRecord,
   { route, request, at }: Pick<HeldRoute, 'route' | 'at'> & Pick<PlanInput, 'request'>,
