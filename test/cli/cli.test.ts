@@ -205,6 +205,20 @@ test('a store whose name is blank is refused, since its tables would end with th
   expect([code, errors]).toEqual([1, ['farebox: --store is empty: give a postgres:// URL or the path of a SQLite file']])
 })
 
+test('verify tells how far it is with an account that takes long', async () => {
+  const file = join(folder, 'large.db')
+  const at = ['--store', file]
+  await farebox('migrate', ...at)
+  await farebox('open-account', 'Ada', '--id', 'ada', ...at)
+  const raw = new Database(file)
+  raw.exec(`WITH RECURSIVE hours (hour) AS (SELECT 1 UNION ALL SELECT hour + 1 FROM hours LIMIT 200000)
+    INSERT INTO farebox_workflow_rollups SELECT 'ada', 'hour', hour * 3600000, '', '', '', 0, 0, 0, 0 FROM hours`)
+  raw.close()
+  const { code, lines, errors } = await farebox('verify', ...at)
+  expect([code, lines]).toEqual([0, ['1 account verified, 0 mismatches']])
+  expect(errors).toEqual([expect.stringMatching(/^ada: 100\d{3} rows read$/), expect.stringMatching(/^ada: 200\d{3} rows read$/)])
+})
+
 test('verify leaves exit code 2 when a balance was changed behind the ledger', async () => {
   const file = join(folder, 'tampered.db')
   const at = ['--store', file]

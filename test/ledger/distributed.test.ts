@@ -47,7 +47,8 @@ class RecordingClient extends pg.Client {
   }
 
   #note(statements: readonly { text: string; values?: readonly unknown[] }[]): void {
-    for (const { text, values = [] } of statements) {
+    for (const { text: whole, values = [] } of statements) {
+      const text = whole.replace(/^DECLARE \w+ NO SCROLL CURSOR FOR /, '')
       if (text.startsWith('BEGIN')) this.#transaction = ++transactions
       if (/pg_advisory_xact_lock|farebox_migrations/.test(text)) this.#isMigrating = true
       if (!this.#isMigrating && text.includes('farebox_')) sent.push({ text, values, transaction: this.#transaction })

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
 import { LedgerState, type NewRows } from '../../packages/ledger/src/machine/state.ts'
-import { type AccountRows, verifiedTables, verifyAccount } from '../../packages/ledger/src/verify.ts'
+import { runInMemory } from '../../packages/ledger/src/verify/scan.ts'
+import { verification } from '../../packages/ledger/src/verify/verification.ts'
 import { MemoryStorage } from '../simulator/memory-storage.ts'
 import { expectSameHistory, histories } from './history.ts'
 import { expectSameAccounts } from './same-accounts.ts'
@@ -24,8 +25,10 @@ test.each([
       })
       expectSameAccounts(reference, (table) => storage.all(table))
       for (const accountId of reference.accounts.keys()) {
-        const rows = Object.fromEntries(verifiedTables.map((name) => [name, storage.of(name, accountId)]))
-        expect(verifyAccount(accountId, rows as unknown as AccountRows).mismatches).toEqual([])
+        for (const entriesOfPart of [undefined, 3]) {
+          const report = runInMemory(verification(accountId, entriesOfPart), (table) => storage.of(table, accountId))
+          expect(report.mismatches).toEqual([])
+        }
         const verbs = new Map(storage.of('journal', accountId).map(({ sequence, verb }) => [sequence, verb]))
         for (const { sequence } of storage.of('usage_records', accountId)) {
           expect(['settleHold', 'charge', 'refund', 'adjust']).toContain(verbs.get(sequence))

@@ -2,7 +2,8 @@ import { decodeEntry, entryHash, GENESIS_HASH } from '../../packages/ledger/src/
 import type { Changes } from '../../packages/ledger/src/machine/state.ts'
 import type { AccountRow, EntryRow, UsageRollupRow, UsageRow } from '../../packages/ledger/src/rows.ts'
 import { CARRY } from '../../packages/ledger/src/tables.ts'
-import { type AccountRows, verifiedTables, verifyAccount } from '../../packages/ledger/src/verify.ts'
+import { runInMemory } from '../../packages/ledger/src/verify/scan.ts'
+import { verification } from '../../packages/ledger/src/verify/verification.ts'
 import type { ReferenceLedger } from '../model/reference-ledger.ts'
 import { sum } from '../model/reference-things.ts'
 import type { MemoryStorage } from './memory-storage.ts'
@@ -45,8 +46,7 @@ export class Invariants {
   afterAll(): void {
     for (const account of this.#storage.all('accounts')) {
       const { accountId } = account
-      const rows = Object.fromEntries(verifiedTables.map((name) => [name, this.#storage.of(name, accountId)]))
-      const { mismatches } = verifyAccount(accountId, rows as unknown as AccountRows)
+      const { mismatches } = runInMemory(verification(accountId), (table) => this.#storage.of(table, accountId))
       const [first] = mismatches
       must(!first, `verify finds ${first?.kind} at ${first?.at} of ${accountId}: ${first?.expected} is ${first?.found}`)
       const head = this.#heads.get(accountId)

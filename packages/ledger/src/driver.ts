@@ -31,12 +31,26 @@ export interface LedgerDriver<Transaction = unknown> {
   select(query: Query): Promise<Record<string, unknown>[]>
   /** Answers several queries, all as of the same moment. */
   selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]>
+  /**
+   * Lends `work` a view of the database as of one moment, however long that takes, for more rows than fit into memory. Changes go
+   * on meanwhile, and the event loop gets its turns.
+   */
+  snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result>
   /** Runs one statement that changes rows on which no other row depends. Only {@link commit} changes those that the journal tells of. */
   write(statement: Pick<Query, 'text' | 'values'>): Promise<void>
   /** The store's time, in epoch milliseconds. */
   now(): Promise<number>
   /** Closes what the driver opened, but nothing that it was given. */
   close(): Promise<void>
+}
+
+/** How many rows a page of a {@link Snapshot} has at most: few enough to decode in some milliseconds. */
+export const ROWS_OF_PAGE = 200
+
+/** The database as of one moment. */
+export interface Snapshot {
+  /** Reads the rows that answer a query, a few hundred at a time. */
+  pages(query: Query): AsyncIterable<Record<string, unknown>[]>
 }
 
 /** The limits on the batches that a driver accepts. */

@@ -43,5 +43,5 @@ export {
   type UsageSeries,
   type UsageSeriesInput,
 } from './usage-series.ts'
-export type { Mismatch, VerifyReport } from './verify.ts'
+export type { Mismatch, VerifyReport } from './verify/report.ts'
 export type { WorkflowCursor, WorkflowFilter, WorkflowListing, WorkflowPage } from './workflow-list.ts'

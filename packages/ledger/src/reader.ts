@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Credits, microCredits, type Service } from '@farebox/core'
+import { type Credits, checkOptionNames, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
@@ -26,7 +26,9 @@ import type {
 import { type RowsOf, rowsQuery } from './rows-query.ts'
 import { UnreadableRowError } from './unreadable-row.ts'
 import { type UsageSeries, type UsageSeriesInput, usageSeries } from './usage-series.ts'
-import { type AccountRows, unreadableAccount, type VerifyReport, verifiedTables, verifyAccount } from './verify.ts'
+import { unreadableAccount, type VerifyReport } from './verify/report.ts'
+import { runOnSnapshot } from './verify/scan.ts'
+import { verification } from './verify/verification.ts'
 import { listWorkflows, type WorkflowCursor, type WorkflowFilter, type WorkflowPage } from './workflow-list.ts'
 
 /** The balance of an account, and what it is made of. */
@@ -126,6 +128,14 @@ export type LedgerEvent = {
     error: string | null
   }
 }[EventType]
+
+/** How {@link Ledger.verify} reports its progress. */
+export interface VerifyOptions {
+  /** Called with how many rows were read since the last call, some hundreds at a time. */
+  onRead?: (rows: number) => void
+}
+
+const verifyOptionNames: Record<keyof VerifyOptions, true> = { onRead: true }
 
 /** A page of items, newest first. */
 export interface Page<Item> {
@@ -416,13 +426,17 @@ export abstract class LedgerReader {
     return this.#keys.ofAccount(checkText('accountId', accountId))
   }
 
-  /** Replays an account's journal and checks every sum that is derived from it. */
-  async verify(accountId: string): Promise<VerifyReport> {
-    const ofAccount = [checkText('accountId', accountId)]
+  /**
+   * Replays an account's journal and checks every sum that is derived from it, as of one moment. Reads a few hundred rows at a time,
+   * so that other work goes on and an account may be larger than memory. On SQLite, the write-ahead log grows meanwhile by what is
+   * written.
+   */
+  async verify(accountId: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+    checkText('accountId', accountId)
+    checkOptionNames(options, verifyOptionNames, 'verify()')
+    const { onRead } = options
     try {
-      const read = await this.#reads.selectAll(verifiedTables.map((table) => rowsQuery(table, 'WHERE account_id = ?', ofAccount)))
-      const rows = Object.fromEntries(verifiedTables.map((table, index) => [table, read[index]])) as unknown as AccountRows
-      return verifyAccount(accountId, rows)
+      return await this.#reads.snapshot((snapshot) => runOnSnapshot(verification(accountId), { snapshot, accountId, onRead }))
     } catch (error) {
       if (error instanceof UnreadableRowError) return unreadableAccount(accountId, error)
       throw error

@@ -1,16 +1,20 @@
 import type { Query } from './driver.ts'
 import type { Rows, TableName } from './rows.ts'
-import { columnNames } from './sql.ts'
 import { tables } from './tables.ts'
 
-/** A query for whole rows of one table. `rest` is everything after `FROM table`. */
-export function rowsQuery<Name extends TableName>(name: Name, rest: string, values: Query['values']): Query {
-  const table = tables[name]
+/** A query for rows of one table. `rest` is everything after `FROM table`, and `without` names columns to leave out, by property. */
+export function rowsQuery<Name extends TableName>(
+  name: Name,
+  rest: string,
+  values: Query['values'],
+  without: readonly (keyof Rows[Name])[] = [],
+): Query {
+  const columns = tables[name].columns.filter(({ property }) => !(without as readonly string[]).includes(property))
   return {
-    text: `SELECT ${columnNames(table)} FROM {${name}} ${rest}`,
+    text: `SELECT ${columns.map((column) => column.name).join(', ')} FROM {${name}} ${rest}`,
     values,
     columns: Object.fromEntries(
-      table.columns.map(({ property, type, readAs, decode }) => [property, { type: readAs ?? type, decode }]),
+      columns.map(({ property, type, readAs, decode }) => [property, { type: readAs ?? type, decode }]),
     ),
   }
 }

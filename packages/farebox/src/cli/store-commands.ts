@@ -66,7 +66,15 @@ export function addStoreCommands(shell: Shell): void {
         let verified = 0
         const found: object[] = []
         for await (const accountId of accounts.length > 0 ? accounts : allAccounts(ledger)) {
-          found.push(...(await mismatchesOf(ledger, accountId)))
+          let read = 0
+          let told = 0
+          const onRead = (rows: number) => {
+            read += rows
+            if (read - told < ROWS_TOLD) return
+            told = read
+            terminal.error(`${accountId}: ${read} rows read`)
+          }
+          found.push(...(await mismatchesOf(ledger, accountId, onRead)))
           verified += 1
           if (verified % PAGE === 0) terminal.error(`${verified} accounts verified`)
         }
@@ -101,6 +109,8 @@ export function addStoreCommands(shell: Shell): void {
 }
 
 const DAY_MS = 86_400_000
+/** How often a verification of one account tells how far it is: every few seconds. */
+const ROWS_TOLD = 100_000
 
 function parseDays(text: string): number {
   const days = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
@@ -128,7 +138,7 @@ function printPlan({ terminal }: Shell, { json, sql }: MigrateOptions, { version
   }
 }
 
-async function mismatchesOf(ledger: Ledger, accountId: string): Promise<object[]> {
-  const { mismatches } = await ledger.verify(accountId)
+async function mismatchesOf(ledger: Ledger, accountId: string, onRead: (rows: number) => void): Promise<object[]> {
+  const { mismatches } = await ledger.verify(accountId, { onRead })
   return mismatches.map(({ kind, at, expected, found }) => ({ account: accountId, kind, at, expected, found }))
 }

@@ -1,6 +1,6 @@
 import { credits, microUnits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import type { Mismatch } from '../verify.ts'
+import type { Mismatch } from '../verify/report.ts'
 import { charged, expectInvalid, HOUR, NOON, type Suite, usage, whole, work } from './suite.ts'
 
 export function exerciseJournal(suite: Suite): void {
@@ -381,6 +381,36 @@ export function exerciseJournal(suite: Suite): void {
       await swap(1_000, 4)
       const { mismatches } = await suite.ledger.verify(accountId)
       expect(mismatches.map(({ kind }) => kind)).toContain('hash_broken')
+    })
+
+    it('verify reads more than one page of one moment, while others write and the event loop gets its turns', async () => {
+      const accountId = await suite.account(1_000)
+      const charge = () => suite.another().charge({ accountId, ...work, usage: usage(1) })
+      await Promise.all(Array.from({ length: 450 }, charge))
+      let pages = 0
+      let turns = 0
+      const counting = setInterval(() => void turns++, 0)
+      const writing: Promise<unknown>[] = []
+      const report = await suite.ledger.verify(accountId, {
+        onRead(rows) {
+          expect(rows).toBeLessThanOrEqual(200)
+          pages += 1
+          if (pages <= 20) writing.push(charge())
+        },
+      })
+      clearInterval(counting)
+      expect(report).toMatchObject({ mismatches: [], usageRecords: 450 })
+      expect(pages).toBeGreaterThan(9)
+      expect(turns).toBeGreaterThan(3)
+      await Promise.all(writing)
+      expect(await suite.ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 450 + writing.length })
+    })
+
+    it('verify refuses an option that it does not know', async () => {
+      const accountId = await suite.account(1)
+      await expect(suite.ledger.verify(accountId, { onProgress() {} } as never)).rejects.toThrow(
+        /onProgress: verify.. has no such option; known are onRead/,
+      )
     })
 
     it('breakdowns add up what was spent by service and provider, and count workflows', async () => {

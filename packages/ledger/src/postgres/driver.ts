@@ -1,6 +1,6 @@
 import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { checkCount, checkedClock } from '../check-input.ts'
-import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
+import { type BatchLimits, type LedgerDriver, type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
 import { runBatch } from '../machine/batch.ts'
 import type { NewRows } from '../machine/state.ts'
@@ -88,6 +88,7 @@ const known: Record<keyof PostgresOptions, true> = {
 const ANSWER_TIMEOUT_MS = 30_000
 /** Timeout of a read, which blocks nobody and may have much to go through. */
 const READ_TIMEOUT_MS = 300_000
+const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** Timeout of a rollback. The connection of one that fails is dropped. */
 const ROLLBACK_TIMEOUT_MS = 1_000
 
@@ -161,6 +162,11 @@ function checkConnectionString(connectionString: string | undefined): void {
   throw new InvalidOptionError(
     `connectionString has ?schema=, which Postgres does not know: leave it out, and give schema: '${schema}', or --schema ${schema} on the command line`,
   )
+}
+
+function decodeRows(query: Query, rows: readonly unknown[][]): Record<string, unknown>[] {
+  const columns = Object.entries(query.columns)
+  return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
 }
 
 /** The newest batch that joined each client's transaction. A batch reads and then writes, so two must not interleave. */
@@ -266,13 +272,30 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
       const answers: Record<string, unknown>[][] = []
       for (const query of queries) answers.push(await this.#read(client, query))
       return answers
-    }, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    }, SNAPSHOT)
+  }
+
+  snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    return this.#transaction(async (client) => {
+      let cursors = 0
+      return work({ pages: (query) => this.#pages(client, query, `rows_${++cursors}`) })
+    }, SNAPSHOT)
+  }
+
+  async *#pages(client: PostgresClient, query: Query, cursor: string): AsyncGenerator<Record<string, unknown>[]> {
+    const { text, values } = this.#statements.read(query)
+    await client.query({ text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${text}`, values })
+    for (let isLast = false; !isLast; ) {
+      if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+      const rows = await ask(client, { text: `FETCH ${ROWS_OF_PAGE} FROM ${cursor}`, rowMode: 'array' })
+      isLast = rows.length < ROWS_OF_PAGE
+      yield decodeRows(query, rows)
+    }
+    await client.query({ text: `CLOSE ${cursor}` })
   }
 
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {
-    const columns = Object.entries(query.columns)
-    const rows = await ask(client, this.#statements.read(query))
-    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
+    return decodeRows(query, await ask(client, this.#statements.read(query)))
   }
 
   async now(): Promise<number> {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '@farebox/core'
-import type { Query } from '../driver.ts'
+import { type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
@@ -55,6 +56,8 @@ export class SqliteConnection {
   /** Absent when the host opened the database, or it has no files. */
   #files: OpenedFiles | undefined
   readonly #turns = new Turns()
+  /** What reads a snapshot. */
+  readonly #lent = new Set<Promise<unknown>>()
   #closed = false
 
   constructor(options: ConnectionOptions) {
@@ -167,6 +170,56 @@ export class SqliteConnection {
     })
   }
 
+  /**
+   * Lends `work` the database as of one moment, on a connection of its own. The write-ahead log keeps whatever is written meanwhile.
+   * Without such a log, a reader would stop all writers, so `work` gets a copy then.
+   */
+  async snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    const database = await this.open()
+    const reader = await this.#reader(database)
+    const rows = new RowStore(this.#options.clock, this.#options.prefix)
+    const lent = work({ pages: (query) => this.#pages(reader, rows, query) }).catch((error: unknown) => {
+      throw explained(error)
+    })
+    const working = lent.finally(() => reader.close())
+    this.#lent.add(working)
+    try {
+      return await working
+    } finally {
+      this.#lent.delete(working)
+    }
+  }
+
+  async #reader(database: SqliteDatabase): Promise<SqliteDatabase> {
+    const { journal, file } = await this.#whenFree(() => placeOf(database))
+    const reader = await openFile(journal === 'wal' ? file : await this.#whenFree(() => database.serialize()))
+    try {
+      await this.#whenFree(() => {
+        reader.pragma('query_only = ON')
+        reader.exec('BEGIN')
+        // The first read of a transaction fixes what the others see.
+        reader.pragma('schema_version')
+      })
+      return reader
+    } catch (error) {
+      reader.close()
+      throw error
+    }
+  }
+
+  async *#pages(reader: SqliteDatabase, rows: RowStore, query: Query): AsyncGenerator<Record<string, unknown>[]> {
+    let page: Record<string, unknown>[] = []
+    for (const row of rows.iterate(reader, query)) {
+      page.push(row)
+      if (page.length < ROWS_OF_PAGE) continue
+      yield page
+      page = []
+      await setImmediate()
+      if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+    }
+    yield page
+  }
+
   /** Runs one statement that changes rows on which no other row depends. It joins a host transaction that is open on the same handle. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
     const database = await this.open()
@@ -196,6 +249,7 @@ export class SqliteConnection {
   async close(): Promise<void> {
     this.#closed = true
     const database = await this.#database?.catch(() => undefined)
+    await Promise.allSettled(this.#lent)
     this.#rows.forget()
     await this.#flusher?.close()
     if (database && this.#options.database === undefined && database.open) database.close()
@@ -206,8 +260,8 @@ export class SqliteConnection {
     if (this.#options.database === undefined) {
       try {
         await this.#whenFree(() => {
-          const [{ journal_mode: journal }] = database.pragma('journal_mode = WAL') as [{ journal_mode: string }]
-          const [{ file }] = database.pragma('database_list') as [{ file: string }]
+          database.pragma('journal_mode = WAL')
+          const { journal, file } = placeOf(database)
           // `normal` flushes the log only before copying it. The flusher does the rest. Some file systems allow no log.
           const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== ''
           if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
@@ -271,4 +325,11 @@ function isCopied(database: SqliteDatabase): boolean {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** How a database writes, and the file that it is in: none for one in memory. */
+function placeOf(database: SqliteDatabase): { journal: string; file: string } {
+  const [{ journal_mode: journal }] = database.pragma('journal_mode') as [{ journal_mode: string }]
+  const [{ file }] = database.pragma('database_list') as [{ file: string }]
+  return { journal, file }
 }

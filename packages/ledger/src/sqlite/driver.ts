@@ -1,6 +1,6 @@
 import { type Clock, checkOptionNames, InvalidOptionError, systemClock } from '@farebox/core'
 import { checkedClock } from '../check-input.ts'
-import type { BatchLimits, LedgerDriver, Query } from '../driver.ts'
+import type { BatchLimits, LedgerDriver, Query, Snapshot } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import { Checkpointer } from './checkpointer.ts'
@@ -174,6 +174,10 @@ class SqliteDriver implements LedgerDriver<SqliteDatabase> {
 
   selectAll(queries: readonly Query[]): Promise<Record<string, unknown>[][]> {
     return this.#connection.select(queries)
+  }
+
+  snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    return this.#connection.snapshot(work)
   }
 
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {

@@ -5,6 +5,8 @@ export interface SqliteDatabase {
   prepare(text: string): SqliteStatement
   exec(text: string): unknown
   pragma(text: string): unknown
+  /** The whole database as a file would hold it. */
+  serialize(): Buffer
   close(): unknown
 }
 
@@ -14,5 +16,6 @@ export interface SqliteStatement {
   safeIntegers(isOn: boolean): this
   raw(isOn: boolean): this
   all(...values: unknown[]): unknown[]
+  iterate(...values: unknown[]): Iterable<unknown>
   run(...values: unknown[]): unknown
 }

@@ -1,14 +1,12 @@
 import { InvalidOptionError } from '@farebox/core'
 import { codeOf, messageOf } from './classify-error.ts'
-import type { SqliteDatabase, SqliteStatement } from './handle.ts'
+import type { SqliteDatabase } from './handle.ts'
 
-/** The part of better-sqlite3 that opens a file. */
+/** The part of better-sqlite3 that opens a file, or what {@link SqliteDatabase.serialize} returned. */
 export type BetterSqlite = new (
-  filename: string,
+  filename: string | Buffer,
   options: { timeout: number; readonly?: boolean; fileMustExist?: boolean },
-) => Omit<SqliteDatabase, 'prepare'> & {
-  prepare(text: string): SqliteStatement & { iterate(...values: unknown[]): Iterable<unknown> }
-}
+) => SqliteDatabase
 
 /**
  * Loads better-sqlite3 on demand, because it is an optional dependency.

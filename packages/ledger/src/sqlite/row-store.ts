@@ -40,9 +40,15 @@ export class RowStore {
 
   select(database: SqliteDatabase, query: Query): Record<string, unknown>[] {
     const { text, values } = inSqlite(query)
-    const columns = Object.entries(query.columns)
-    const rows = this.#prepare(database, text).all(...values) as unknown[][]
-    return rows.map((row) => Object.fromEntries(columns.map(([name, column], at) => [name, decodeValue(name, column, row[at])])))
+    const decode = decoderOf(query)
+    return (this.#prepare(database, text).all(...values) as unknown[][]).map(decode)
+  }
+
+  /** Like {@link select}, one row at a time. */
+  *iterate(database: SqliteDatabase, query: Query): Generator<Record<string, unknown>> {
+    const { text, values } = inSqlite(query)
+    const decode = decoderOf(query)
+    for (const row of this.#prepare(database, text).iterate(...values) as Iterable<unknown[]>) yield decode(row)
   }
 
   /** Runs a statement that changes rows, written in the SQL that both databases share. */
@@ -127,6 +133,11 @@ type StoredRows = Map<object, readonly unknown[]>
 
 const loadTexts = new Map((Object.keys(loads) as LoadKind[]).map((kind) => [kind, loadStatement(kind, dialect)]))
 const tableNames = Object.keys(tables) as TableName[]
+
+function decoderOf({ columns }: Query): (row: readonly unknown[]) => Record<string, unknown> {
+  const entries = Object.entries(columns)
+  return (row) => Object.fromEntries(entries.map(([name, column], at) => [name, decodeValue(name, column, row[at])]))
+}
 
 /** A statement in the SQL that both databases share, as SQLite takes it. A list is one value, since SQLite limits how many it takes. */
 function inSqlite({ text, values }: Pick<Query, 'text' | 'values'>): { text: string; values: unknown[] } {

@@ -2,7 +2,8 @@ import { runBatch } from '../machine/batch.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import type { Rows, TableName } from '../rows.ts'
 import { type LoadKind, loads, tables } from '../tables.ts'
-import { type AccountRows, verifiedTables, verifyAccount } from '../verify.ts'
+import { runInMemory } from '../verify/scan.ts'
+import { verification } from '../verify/verification.ts'
 
 /** 2026-07-15 12:00:30 UTC, a Wednesday. */
 export const START = Date.UTC(2026, 6, 15, 12, 0, 30)
@@ -45,10 +46,7 @@ export class MemoryRows {
 
   /** What does not add up in the books of the one account. */
   verify(): unknown {
-    return verifyAccount(
-      this.account.accountId,
-      Object.fromEntries(verifiedTables.map((name) => [name, this.all(name)])) as unknown as AccountRows,
-    ).mismatches
+    return runInMemory(verification(this.account.accountId), (table) => this.all(table)).mismatches
   }
 
   #load(kind: LoadKind, key: readonly string[]): object[] {

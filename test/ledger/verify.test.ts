@@ -1,0 +1,104 @@
+import { mkdtempSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credits, microUnits } from '@farebox/core'
+import { Ledger, type LedgerDriver } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
+import Database from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { createTestDatabase } from '../support/postgres.ts'
+
+const work = { service: 'gpt', provider: 'gpt-4o-mini' } as const
+const usage = { quantity: microUnits(1_000_000n), unit: 'tokens', rated: credits(1) } as const
+
+/** An account with more usage records than a verification reads at a time. */
+async function fill(ledger: Ledger, records = 450): Promise<string> {
+  await ledger.migrate()
+  const { accountId } = await ledger.openAccount({ name: 'Ada' })
+  await ledger.grant({ accountId, amount: credits(100_000) })
+  await Promise.all(Array.from({ length: records }, () => ledger.charge({ accountId, ...work, usage })))
+  return accountId
+}
+
+function newFile(): string {
+  return join(mkdtempSync(join(tmpdir(), 'farebox-verify-')), 'credits.db')
+}
+
+test.each<[string, () => Promise<LedgerDriver>]>([
+  ['sqlite', async () => sqlite({ filename: newFile() })],
+  ['sqlite in memory', async () => sqlite({ filename: ':memory:' })],
+  ['postgres', async () => postgres({ connectionString: (await createTestDatabase()).url })],
+])('a ledger that closes ends its verification on %s', async (_, open) => {
+  const ledger = new Ledger(await open())
+  const accountId = await fill(ledger)
+  let closed: Promise<void> | undefined
+  const verifying = ledger.verify(accountId, {
+    onRead() {
+      closed ??= ledger.close()
+    },
+  })
+  await expect(verifying).rejects.toMatchObject({ code: 'LEDGER_CLOSED' })
+  await closed
+})
+
+test.each(['wal', 'delete', 'truncate'])(
+  'a host database with journal mode %s is verified while it is written to',
+  async (mode) => {
+    const database = new Database(newFile())
+    onTestFinished(() => void database.close())
+    database.pragma(`journal_mode = ${mode}`)
+    const ledger = new Ledger(sqlite({ database, busyTimeoutMs: 200 }))
+    const accountId = await fill(ledger)
+    const writing: Promise<unknown>[] = []
+    const onRead = () => void writing.push(ledger.charge({ accountId, ...work, usage }))
+    expect(await ledger.verify(accountId, { onRead })).toMatchObject({ mismatches: [], usageRecords: 450 })
+    await Promise.all(writing)
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 450 + writing.length })
+    await ledger.close()
+  },
+)
+
+test('a host transaction that is open is not verified: nobody knows yet whether it will be', async () => {
+  const database = new Database(newFile())
+  onTestFinished(() => void database.close())
+  database.pragma('journal_mode = WAL')
+  const ledger = new Ledger(sqlite({ database }))
+  const accountId = await fill(ledger, 3)
+  database.exec('BEGIN IMMEDIATE')
+  await ledger.charge({ accountId, ...work, usage }, { transaction: database })
+  expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 3 })
+  database.exec('COMMIT')
+  expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 4 })
+  await ledger.close()
+})
+
+test('the log of a file that was verified while it was written to is copied and cut afterwards', async () => {
+  const filename = newFile()
+  const ledger = new Ledger(sqlite({ filename }))
+  const accountId = await fill(ledger, 2_000)
+  const writing: Promise<unknown>[] = []
+  const onRead = () => {
+    for (let times = 0; times < 200; times++) writing.push(ledger.charge({ accountId, ...work, usage }))
+  }
+  expect((await ledger.verify(accountId, { onRead })).mismatches).toEqual([])
+  await Promise.all(writing)
+  expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  await ledger.close()
+  expect(statSync(`${filename}-wal`, { throwIfNoEntry: false })).toBeUndefined()
+})
+
+test('a circle of workflows, each the parent of the other, is told of and ends', async () => {
+  const filename = newFile()
+  const ledger = new Ledger(sqlite({ filename }))
+  const accountId = await fill(ledger, 0)
+  await ledger.openWorkflow({ accountId, workflowId: 'a', name: 'w' })
+  await ledger.openWorkflow({ accountId, workflowId: 'b', name: 'w', parentId: 'a' })
+  await ledger.charge({ accountId, workflowId: 'b', ...work, usage })
+  const database = new Database(filename)
+  database.exec(`UPDATE farebox_workflows SET parent_id = 'b' WHERE workflow_id = 'a'`)
+  database.close()
+  const { mismatches } = await ledger.verify(accountId)
+  expect(mismatches).toContainEqual(expect.objectContaining({ kind: 'workflow' }))
+  await ledger.close()
+})
