@@ -293,6 +293,13 @@ describe('a database as somebody else has set it up', () => {
       expect(await ledger.balance('a')).toMatchObject({ balance: credits(58) })
     })
 
+    test.each(['40001', '40P01'])('a change that loses a race (%s) is made at the second attempt', async (code) => {
+      await admin.query('CREATE SEQUENCE attempts')
+      await trigger(`IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END IF;`)
+      expect(await both('bad')).toMatchObject([{ value: { status: 'opened' } }, { value: { status: 'charged' } }])
+      expect((await admin.query("SELECT nextval('attempts')::int AS attempt")).rows).toEqual([{ attempt: 3 }])
+    })
+
     test.each([
       ['a table', 'INSERT INTO their_log VALUES (NEW.name);', 'relation "their_log" does not exist'],
       ['a column', 'NEW.nothing := 1;', 'has no field "nothing"'],
@@ -442,6 +449,26 @@ describe('a database as somebody else has set it up', () => {
     }
   })
 
+  test('may be given longer to answer than a timer can wait', async () => {
+    const ledger = open(database.url, { answerTimeoutMs: 2 ** 40 })
+    await ledger.migrate()
+    expect(await ledger.openAccount({ accountId: 'a', name: 'Ada' })).toMatchObject({ status: 'opened' })
+  })
+
+  test('that ends the connection from which balances are read fails the import, and not the process', async () => {
+    await admin.query('CREATE TABLE users_of_old AS SELECT id::text, 1 AS credits FROM generate_series(1, 2500) AS ids (id)')
+    const columns = { table: 'users_of_old', idColumn: 'id', balanceColumn: 'credits' }
+    const rows = readPostgresBalances({ connectionString: database.url, ...columns })[Symbol.asyncIterator]()
+    expect(await rows.next()).toMatchObject({ value: { line: 1 } })
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
+    const rest = async () => {
+      while (!(await rows.next()).done);
+    }
+    await expect(rest()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+  })
+
   describe('whose queries may take only so long', () => {
     /** Above what a query takes, and below what a step is made to take. */
     const limitMs = 2_000
@@ -461,7 +488,8 @@ describe('a database as somebody else has set it up', () => {
         END $$;
         CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION slowly()`)
       await limit({ statement_timeout: limitMs, transaction_timeout: limitMs, ...others })
-      const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+      // The time that the host's pool gives a query, too.
+      const pool = new pg.Pool({ connectionString: database.url, max: 1, query_timeout: limitMs })
       const ledger = new Ledger(postgres({ pool }))
       expect((await ledger.migrate()).applied).not.toEqual([])
       for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
