@@ -266,6 +266,100 @@ describe('a database as somebody else has set it up', () => {
     expect((await ledger.balance(accountId)).balance).toBe(credits(10))
   })
 
+  describe('to whose tables somebody has added rules', () => {
+    let ledger: Ledger
+    const both = (name: string) =>
+      Promise.allSettled([
+        ledger.openAccount({ accountId: name, name }),
+        ledger.charge({ accountId: 'a', usageId: `beside-${name}`, ...work }),
+      ])
+    const trigger = (body: string) =>
+      admin.query(`CREATE FUNCTION their_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF NEW.name LIKE 'bad%' THEN ${body} END IF; RETURN NEW; END $$;
+        CREATE TRIGGER theirs BEFORE INSERT ON farebox_accounts FOR EACH ROW EXECUTE FUNCTION their_rule()`)
+    beforeEach(async () => {
+      ledger = await chargeFromTwo(database.url)
+    })
+
+    test('a trigger that raises refuses that change, which may be accepted later, and none beside it', async () => {
+      await trigger("RAISE EXCEPTION 'nobody may be called %', NEW.name;")
+      const message = expect.stringMatching(/nobody may be called bad \(.*their_rule\(\)/)
+      expect(await both('bad')).toMatchObject([
+        { reason: { name: 'LedgerUnavailableError', code: 'LEDGER_UNAVAILABLE', isRetryable: true, message } },
+        { value: { status: 'charged' } },
+      ])
+      await admin.query('DROP FUNCTION their_rule CASCADE')
+      expect(await both('bad')).toMatchObject([{ value: { status: 'opened' } }, { value: { status: 'charged', replayed: true } }])
+      expect(await ledger.balance('a')).toMatchObject({ balance: credits(58) })
+    })
+
+    test.each(['40001', '40P01'])('a change that loses a race (%s) is made at the second attempt', async (code) => {
+      await admin.query('CREATE SEQUENCE attempts')
+      await trigger(`IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END IF;`)
+      expect(await both('bad')).toMatchObject([{ value: { status: 'opened' } }, { value: { status: 'charged' } }])
+      expect((await admin.query("SELECT nextval('attempts')::int AS attempt")).rows).toEqual([{ attempt: 3 }])
+    })
+
+    test.each([
+      ['a table', 'INSERT INTO their_log VALUES (NEW.name);', 'relation "their_log" does not exist'],
+      ['a column', 'NEW.nothing := 1;', 'has no field "nothing"'],
+    ])('a trigger that lacks %s is told as such, and not as a ledger without tables', async (_, body, message) => {
+      await trigger(body)
+      for (const { reason } of (await both('bad')) as PromiseRejectedResult[]) {
+        expect(reason).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+        expect(reason.message).toContain(message)
+        expect(reason.message).toContain('their_rule()')
+        expect(reason.message).not.toContain('migrate()')
+      }
+      await admin.query('DROP FUNCTION their_rule CASCADE')
+      expect(await both('bad')).toMatchObject([{ value: { status: 'opened' } }, { value: { status: 'charged' } }])
+    })
+
+    test.each([
+      ['a foreign key', 'FOREIGN KEY (account_id) REFERENCES people'],
+      ['a foreign key that is checked at the end', 'FOREIGN KEY (account_id) REFERENCES people DEFERRABLE INITIALLY DEFERRED'],
+      ['a check', "CHECK (name <> 'bad')"],
+      ['a unique name', 'UNIQUE (name)'],
+      ['an exclusion', 'EXCLUDE (name WITH =)'],
+    ])('%s refuses that change for good, by its name, and none beside it', async (_, rule) => {
+      await admin.query("CREATE TABLE people (id TEXT PRIMARY KEY); INSERT INTO people VALUES ('a'), ('other')")
+      await ledger.openAccount({ accountId: 'other', name: rule.startsWith('CHECK') ? 'good' : 'bad' })
+      await admin.query(`ALTER TABLE farebox_accounts ADD CONSTRAINT their_rule ${rule}`)
+      expect(await both('bad')).toMatchObject([
+        { reason: { code: 'LEDGER_INTERNAL', isRetryable: false, message: expect.stringContaining('their_rule') } },
+        { value: { status: 'charged' } },
+      ])
+      expect((await ledger.verify('a')).mismatches).toEqual([])
+    })
+  })
+
+  test('a client that reads a truth as something else is refused: it took accounts with budgets for such without', async () => {
+    const own = await chargeFromTwo(database.url)
+    await own.setBudget({ accountId: 'a', period: 'total', limit: credits(1) })
+    const types = { getTypeParser: (oid: number) => (text: string) => (oid === 16 ? Number(text === 't') : text) }
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, types } as pg.PoolConfig)
+    const ledger = new Ledger(
+      postgres({
+        pool: {
+          async connect() {
+            const client = await pool.connect()
+            const query = async ({ text, values }: pg.QueryConfig) =>
+              client.query({ text, values, rowMode: 'array' } as pg.QueryArrayConfig)
+            return { query, release: (error) => client.release(error) }
+          },
+          end: async () => undefined,
+        },
+      }),
+    )
+    await expect(ledger.charge({ accountId: 'a', ...work })).rejects.toMatchObject({
+      code: 'LEDGER_INTERNAL',
+      message: expect.stringContaining('read bool as true and false'),
+    })
+    expect((await own.balance('a')).balance).toBe(credits(60))
+    await ledger.close()
+    await pool.end()
+  })
+
   describe('for a role that may make nothing in it', () => {
     const role = `writer_${randomBytes(6).toString('hex')}`
     const asRole = () => {
@@ -297,6 +391,25 @@ describe('a database as somebody else has set it up', () => {
         code: 'LEDGER_UNAVAILABLE',
         isRetryable: true,
       })
+    })
+
+    test('one from which row level security hides the rows is told so, and serves once it sees them', async () => {
+      await open(database.url, { schema: 'credits' }).migrate()
+      const { rows } = await admin.query("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'credits'")
+      await admin.query(`GRANT USAGE ON SCHEMA credits TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA credits TO ${role}`)
+      for (const { name } of rows) await admin.query(`ALTER TABLE credits.${name} ENABLE ROW LEVEL SECURITY`)
+      const ledger = open(asRole(), { schema: 'credits' })
+      const hidden = {
+        code: 'SCHEMA_VERSION',
+        message: expect.stringMatching(new RegExp(`row level security .* ${role}.* BYPASSRLS`)),
+      }
+      await expect(ledger.migrate()).rejects.toMatchObject(hidden)
+      await expect(ledger.planMigration()).rejects.toMatchObject(hidden)
+      for (const { name } of rows) await admin.query(`CREATE POLICY all_rows ON credits.${name} TO ${role} USING (true)`)
+      expect(await ledger.migrate()).toMatchObject({ applied: [] })
+      await ledger.openAccount({ accountId: 'a', name: 'Ada' })
+      await ledger.grant({ accountId: 'a', amount: credits(100) })
+      expect(await ledger.charge({ accountId: 'a', ...work })).toMatchObject({ status: 'charged', balance: credits(98) })
     })
 
     test('a schema that was made for it is enough to migrate', async () => {
@@ -336,6 +449,26 @@ describe('a database as somebody else has set it up', () => {
     }
   })
 
+  test('may be given longer to answer than a timer can wait', async () => {
+    const ledger = open(database.url, { answerTimeoutMs: 2 ** 40 })
+    await ledger.migrate()
+    expect(await ledger.openAccount({ accountId: 'a', name: 'Ada' })).toMatchObject({ status: 'opened' })
+  })
+
+  test('that ends the connection from which balances are read fails the import, and not the process', async () => {
+    await admin.query('CREATE TABLE users_of_old AS SELECT id::text, 1 AS credits FROM generate_series(1, 2500) AS ids (id)')
+    const columns = { table: 'users_of_old', idColumn: 'id', balanceColumn: 'credits' }
+    const rows = readPostgresBalances({ connectionString: database.url, ...columns })[Symbol.asyncIterator]()
+    expect(await rows.next()).toMatchObject({ value: { line: 1 } })
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
+    const rest = async () => {
+      while (!(await rows.next()).done);
+    }
+    await expect(rest()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+  })
+
   describe('whose queries may take only so long', () => {
     /** Above what a query takes, and below what a step is made to take. */
     const limitMs = 2_000
@@ -355,7 +488,8 @@ describe('a database as somebody else has set it up', () => {
         END $$;
         CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION slowly()`)
       await limit({ statement_timeout: limitMs, transaction_timeout: limitMs, ...others })
-      const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+      // The time that the host's pool gives a query, too.
+      const pool = new pg.Pool({ connectionString: database.url, max: 1, query_timeout: limitMs })
       const ledger = new Ledger(postgres({ pool }))
       expect((await ledger.migrate()).applied).not.toEqual([])
       for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {

@@ -3,6 +3,7 @@ import type { LedgerDriver } from './driver.ts'
 import { LedgerClosedError, LedgerInternalError, LedgerOverloadedError } from './errors.ts'
 import type { Operation, Outcome } from './operations.ts'
 import { type CommitReport, type QueueStats, QueueWatch } from './queue-watch.ts'
+import { RefusedChangeError } from './refused-change-error.ts'
 
 export interface CommitQueueOptions {
   /** The most changes in one transaction. @defaultValue 1_000 */
@@ -191,7 +192,11 @@ export class CommitQueue {
     } catch (error) {
       report(error)
       const [only] = batch
-      if (!(error instanceof LedgerInternalError) || (batch.length === 1 && only?.operation.isDoubtful)) {
+      const isOfOne =
+        batch.length > 1
+          ? error instanceof LedgerInternalError || error instanceof RefusedChangeError
+          : error instanceof LedgerInternalError && !only?.operation.isDoubtful
+      if (!isOfOne) {
         for (const { reject } of batch) reject(error)
         return
       }

@@ -111,7 +111,10 @@ export class LedgerClosedError extends FareboxError {
   override readonly code = 'LEDGER_CLOSED'
 }
 
-/** Thrown for a defect in the ledger, or a row that something else changed. The batch was rolled back. Other changes go on. */
+/**
+ * Thrown for a defect in the ledger, a row that something else changed, or a change that a constraint on its tables refuses. It was not
+ * made. Other changes go on.
+ */
 export class LedgerInternalError extends FareboxError {
   override readonly code = 'LEDGER_INTERNAL'
   override readonly isSafe = false

@@ -1,6 +1,7 @@
 import { InvalidOptionError, isFareboxError } from '@farebox/core'
 import { LedgerInternalError, LedgerUnavailableError, noTables } from '../errors.ts'
 import { oldTables } from '../old-tables.ts'
+import { RefusedChangeError } from '../refused-change-error.ts'
 
 /** Serialization failure, deadlock, and a unique key that another transaction took first. All can be retried. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01', '23505'])
@@ -35,16 +36,25 @@ export function unavailable(error: unknown): unknown {
       'connectionString is no URL: in a password, write what is neither letter nor digit as %23 for #',
     )
   }
+  // A host's trigger has raised an error of its own, or does not find what it needs: it, not the ledger, lacks a table or a right.
+  const where = functionOf(error)
+  if (code.startsWith('P0')) return new RefusedChangeError(`Postgres refused a change: ${messageOf(error)}${where}`, error)
+  if (code.startsWith('42') && where !== '')
+    return new LedgerUnavailableError(`Postgres failed: ${messageOf(error)}${where}`, error)
   // The retries failed too, so this is no race: the id is in use for something else. Retried alone, it fails no other change.
-  if (code === '23505') return new LedgerInternalError('an id of this change is already taken; nothing was changed', error)
+  if (code === '23505') {
+    const problem = `an id of this change is already taken; nothing was changed: ${messageOf(error)}`
+    return new LedgerInternalError(problem, error)
+  }
   if (code === '22P05') {
     const problem =
       "a text has a character that the database's encoding lacks: keep the ledger in a database with ENCODING 'UTF8'"
     return new LedgerInternalError(problem, error)
   }
-  // A value or a sum does not fit its column, or a key its index: the change is at fault, not the database.
-  if (code.startsWith('22') || code.startsWith('54') || code === '23514' || code === '23502') {
-    return new LedgerInternalError("a change does not fit the ledger's tables; nothing was changed", error)
+  // A value or a sum does not fit its column, a key its index, or a row what the host demands: the change is at fault, not the database.
+  if (code.startsWith('22') || code.startsWith('23') || code.startsWith('54')) {
+    const problem = `a change does not fit the ledger's tables; nothing was changed: ${messageOf(error)}${where}`
+    return new LedgerInternalError(problem, error)
   }
   if (code === '42P01') return noTables(error)
   if (code === '42703') return oldTables(error, messageOf(error))
@@ -61,6 +71,12 @@ export function notConnected(error: unknown): unknown {
 function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : ''
+}
+
+/** The function in which Postgres failed, in brackets: the outermost, which is the one that the host gave a table of the ledger. */
+function functionOf(error: unknown): string {
+  const where = typeof error === 'object' && error !== null && 'where' in error ? error.where : undefined
+  return typeof where === 'string' ? ` (${where.slice(where.lastIndexOf('\n') + 1)})` : ''
 }
 
 function messageOf(error: unknown): string {

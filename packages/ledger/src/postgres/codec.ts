@@ -72,7 +72,7 @@ export function decodeValue(name: string, column: QueryColumn, value: unknown): 
     case 'bigint':
       return exact(name, value)
     case 'boolean':
-      return value === true || value === 't'
+      return truth(name, value)
     case 'json':
       return decodeJson(name, typeof column === 'string' ? {} : column, value as string)
     default:
@@ -85,6 +85,14 @@ function exact(name: string, value: unknown): bigint {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return BigInt(value as string)
   const remedy = "let the Postgres client read int8 and numeric as text, which is pg's default"
   throw new LedgerInternalError(`the ${name} of a row was read as a number, which cannot hold it exactly: ${remedy}`, value)
+}
+
+/** @throws {LedgerInternalError} the client's own parser has made something else of it, which is not to be guessed: 0 is no `true` */
+function truth(name: string, value: unknown): boolean {
+  if (value === true || value === 't') return true
+  if (value === false || value === 'f') return false
+  const remedy = "let the Postgres client read bool as true and false, which is pg's default"
+  throw new LedgerInternalError(`the ${name} of a row was read as ${String(value)}: ${remedy}`, value)
 }
 
 function quoted(text: string): string {

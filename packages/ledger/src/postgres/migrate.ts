@@ -64,7 +64,10 @@ export async function migratePostgres(
 
 /** Reports what {@link migratePostgres} would do. Changes nothing. */
 export async function planPostgres(client: PostgresClient, schema: string, options: { views: boolean }): Promise<MigrationPlan> {
-  const applied = (await exists(client, 'to_regclass', `${schema}.farebox_migrations`)) ? await appliedTo(client, schema) : []
+  const isThere = await exists(client, 'to_regclass', `${schema}.farebox_migrations`)
+  const applied = isThere ? await appliedTo(client, schema) : []
+  // It is made and filled in one transaction, so whoever finds it empty may not see its rows.
+  if (isThere && applied.length === 0) await checkRowsAreSeen(client, schema)
   return migrationPlan('postgres', applied, options, (sql) => inSchema(sql, schema))
 }
 
@@ -72,6 +75,16 @@ async function appliedTo(client: PostgresClient, schema: string): Promise<Applie
   const text = `SELECT number, name, checksum FROM ${sqlSchema(schema)}.farebox_migrations ORDER BY number`
   const rows = await ask(client, { text, rowMode: 'array' })
   return rows.map(([number, name, sum]) => ({ number: Number(number), name, checksum: sum })) as AppliedMigration[]
+}
+
+/** @throws {SchemaVersionError} row level security hides rows from this role. Where it hides all, an account looks as if nobody had opened it */
+async function checkRowsAreSeen(client: PostgresClient, schema: string): Promise<void> {
+  const text = 'SELECT pg_catalog.row_security_active($1::text), current_user'
+  const [[isActive, role] = []] = await ask(client, { text, values: [`${schema}.farebox_migrations`], rowMode: 'array' })
+  if (isActive !== true && isActive !== 't') return
+  throw new SchemaVersionError(
+    `row level security hides the rows of farebox_migrations from the role ${role}, and may hide accounts and grants too: give the role BYPASSRLS, or every table of the ledger a policy that shows it all rows`,
+  )
 }
 
 async function exists(client: PostgresClient, lookUp: 'to_regclass' | 'to_regnamespace', name: string): Promise<boolean> {
