@@ -35,13 +35,13 @@ async function tryCandidate<T, Refusal>(
   make: MakeAttempt<T>,
 ): Promise<AttemptOutcome<T, Refusal> | 'next'> {
   const { retries, sleep } = run.options
-  for (let tries = 1; ; tries += 1) {
-    if (tries > 1 && !(await run.allow(candidate, 'retry'))) return 'next'
-    const entered = await enter(run, candidate, tries > 1)
+  for (let isRetry = false; ; isRetry = true) {
+    if (isRetry && !(await run.allow(candidate, 'retry'))) return 'next'
+    const entered = await enter(run, candidate, isRetry)
     if (entered.status === 'left') return run.left()
     if (entered.status === 'deadline') return run.failed('deadline')
     if (entered.status === 'elsewhere') return 'next'
-    const made = await makeHedged(run, { candidate, cause: tries > 1 ? 'retry' : cause, slot: entered.slot }, make)
+    const made = await makeHedged(run, { candidate, cause: isRetry ? 'retry' : cause, slot: entered.slot }, make)
     if (made.status === 'left') return run.left()
     if (made.status === 'succeeded') {
       const { attemptId } = made.plan
@@ -49,6 +49,8 @@ async function tryCandidate<T, Refusal>(
     }
     const { step, error } = learn(run, candidate, made.failures)
     if (step === 'stop') return run.failed('stopped')
+    // A hedge may have asked this candidate before.
+    const tries = run.triesOf(candidate)
     if (step !== 'retry' || tries >= retries.triesMax) return 'next'
     const waitMs = backoffMs(run, error, tries)
     if (waitMs >= (run.queue.length > 0 ? Math.min(retries.waitMsMax, run.msLeft) : run.msLeft)) return 'next'
@@ -78,7 +80,7 @@ function learn<Refusal>(
     }
     if (failed === candidate) [step, own] = [next, error]
     // A hedge with a retryable failure keeps its turn.
-    else if (next === 'retry' && retries.triesMax > 1) run.queue.unshift(failed)
+    else if (next === 'retry' && run.triesOf(failed) < retries.triesMax) run.queue.unshift(failed)
   }
   // Of two that ran side by side, the other may be as small, so that asking it again is no use either.
   const isLargeEnough = (other: Candidate) => tooSmall.every((small) => isLargerThan(small, other))
