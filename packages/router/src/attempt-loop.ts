@@ -68,20 +68,20 @@ function learn<Refusal>(
   let step: NextStep = 'next'
   let own: ProviderError | undefined
   const tooSmall: Candidate[] = []
+  const refusing = new Set<string>()
   for (const { candidate: failed, error } of failures) {
     const next = stepAfter(error.kind, route.operation, allowContentPolicyFallback)
     run.lastError = error
     if (next === 'stop') return { step: next, error }
     if (next === 'next_larger') tooSmall.push(failed)
-    // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
-    if (error.kind === 'authentication' || error.kind === 'quota_exhausted') {
-      const isSame = ({ adapter }: Candidate) => adapter.name === failed.adapter.name
-      run.queue = [...run.queue.filter((other) => !isSame(other)), ...run.queue.filter(isSame)]
-    }
+    if (error.kind === 'authentication' || error.kind === 'quota_exhausted') refusing.add(failed.adapter.name)
     if (failed === candidate) [step, own] = [next, error]
     // A hedge with a retryable failure keeps its turn.
     else if (next === 'retry' && run.triesOf(failed) < retries.triesMax) run.queue.unshift(failed)
   }
+  // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
+  const isRefusing = ({ adapter }: Candidate) => refusing.has(adapter.name)
+  if (refusing.size > 0) run.queue = [...run.queue.filter((other) => !isRefusing(other)), ...run.queue.filter(isRefusing)]
   // Of two that ran side by side, the other may be as small, so that asking it again is no use either.
   const isLargeEnough = (other: Candidate) => tooSmall.every((small) => isLargerThan(small, other))
   run.queue = run.queue.filter(isLargeEnough)
