@@ -195,6 +195,25 @@ describe('after 429s', () => {
     expect(await attempt({ route: routeOf(['only']), id: 'r', health, call })).toMatchObject({ status: 'succeeded' })
   })
 
+  test('room within a learned limit is waited for until the overall deadline, and no longer', async () => {
+    const health = createHealth({ cooldownMs: 0 })
+    health.begin('only')
+    health.begin('only')
+    health.record('only', { outcome: 'failed', kind: 'rate_limited' })
+    expect(health.lack('only')).toMatchObject({ reason: 'full' })
+    const call = vi.fn(async () => ({}) as WholeAnswer)
+    const startedAt = Date.now()
+    const deadlines = { totalMs: 300 }
+    const running = attempt({ route: routeOf(['only']), id: 'r', health, random: () => 0.99, deadlines, call })
+    const ended = running.then((outcome) => ({ outcome, at: Date.now() - startedAt }))
+    await vi.runAllTimersAsync()
+    expect(await ended).toMatchObject({
+      outcome: { status: 'failed', cause: 'deadline', error: { kind: 'rate_limited' }, attempts: [] },
+      at: 300,
+    })
+    expect(call).not.toHaveBeenCalled()
+  })
+
   test('a key that is refused puts the other models of its adapter behind those of others', async () => {
     const called: string[] = []
     const route = routeOf([
