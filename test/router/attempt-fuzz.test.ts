@@ -128,6 +128,8 @@ test('whatever providers and callers do: one success at most, every call recorde
         for (const [index, attemptId] of called.entries()) expect(settled.has(attemptId) || signals[index]?.aborted).toBe(true)
         expect(attempts.filter(({ cause }) => cause === 'hedge').length).toBeLessThanOrEqual(1)
         expect(attempts.filter(({ cause }) => cause === 'first').length).toBeLessThanOrEqual(1)
+        const tries = Map.groupBy(attempts, ({ candidate }) => candidate)
+        for (const ofOne of tries.values()) expect(ofOne.length).toBeLessThanOrEqual(triesMax)
         if (operation === 'call' && outcome.status === 'succeeded') {
           const rang = attempts.filter(({ errorKind }) => errorKind === 'timeout' || errorKind === 'unavailable')
           expect(rang).toEqual([])

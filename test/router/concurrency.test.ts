@@ -195,6 +195,71 @@ describe('after 429s', () => {
     expect(await attempt({ route: routeOf(['only']), id: 'r', health, call })).toMatchObject({ status: 'succeeded' })
   })
 
+  test('room within a learned limit is waited for until the overall deadline, and no longer', async () => {
+    const health = createHealth({ cooldownMs: 0 })
+    health.begin('only')
+    health.begin('only')
+    health.record('only', { outcome: 'failed', kind: 'rate_limited' })
+    expect(health.lack('only')).toMatchObject({ reason: 'full' })
+    const call = vi.fn(async () => ({}) as WholeAnswer)
+    const startedAt = Date.now()
+    const deadlines = { totalMs: 300 }
+    const running = attempt({ route: routeOf(['only']), id: 'r', health, random: () => 0.99, deadlines, call })
+    const ended = running.then((outcome) => ({ outcome, at: Date.now() - startedAt }))
+    await vi.runAllTimersAsync()
+    expect(await ended).toMatchObject({
+      outcome: { status: 'failed', cause: 'deadline', error: { kind: 'rate_limited' }, attempts: [] },
+      at: 300,
+    })
+    expect(call).not.toHaveBeenCalled()
+  })
+
+  describe('where a provider takes one at once', () => {
+    /** Health that has learnt so, while one is under way. */
+    function fullHealth() {
+      const health = createHealth({ cooldownMs: 0 })
+      health.begin('only')
+      health.begin('only')
+      health.record('only', { outcome: 'failed', kind: 'rate_limited' })
+      return health
+    }
+    /** The end of the one under way, which leaves the limit as it is. */
+    const end = { outcome: 'lost', waitedMs: 1, isStream: false } as const
+
+    test('a request that got its slot only after the room was taken waits for room, without the slot', async () => {
+      const health = fullHealth()
+      health.record('only', end)
+      const concurrency = createConcurrency({ default: 1 })
+      const slot = concurrency.takeNow('only')
+      const call = vi.fn(async () => ({}) as WholeAnswer)
+      const running = attempt({ route: routeOf(['only']), id: 'r', health, concurrency, call })
+      await vi.advanceTimersByTimeAsync(10)
+      health.begin('only')
+      slot?.()
+      await vi.advanceTimersByTimeAsync(10)
+      expect(call).not.toHaveBeenCalled()
+      expect(concurrency.stats()).toMatchObject([{ running: 0, waiting: 0 }])
+      health.record('only', end)
+      await vi.advanceTimersByTimeAsync(0)
+      expect(await running).toMatchObject({ status: 'succeeded' })
+    })
+
+    test('a request whose caller left while it waited takes no room from the next', async () => {
+      const health = fullHealth()
+      const caller = new AbortController()
+      const call = vi.fn(async () => ({}) as WholeAnswer)
+      const first = attempt({ route: routeOf(['only']), id: 'first', health, signal: caller.signal, call })
+      const second = attempt({ route: routeOf(['only']), id: 'second', health, call })
+      await vi.advanceTimersByTimeAsync(10)
+      caller.abort()
+      expect(await first).toMatchObject({ status: 'left', attempts: [] })
+      health.record('only', end)
+      await vi.advanceTimersByTimeAsync(0)
+      expect(call).toHaveBeenCalledTimes(1)
+      expect(await second).toMatchObject({ status: 'succeeded' })
+    })
+  })
+
   test('a key that is refused puts the other models of its adapter behind those of others', async () => {
     const called: string[] = []
     const route = routeOf([

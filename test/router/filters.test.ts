@@ -87,4 +87,39 @@ describe('a request', () => {
     expect(order(of({})).sort()).toEqual(['gpt-4', 'gpt-4o', 'gpt-4o-mini'])
     expect(planned().rejected).toEqual([])
   })
+
+  it.each([
+    ['chat', false, 'chat'],
+    ['chat', true, 'streamChat'],
+    ['see', false, 'chat'],
+    ['see', true, 'streamChat'],
+    ['speak', false, 'speak'],
+    ['speak', true, 'streamSpeech'],
+    ['transcribe', false, 'transcribe'],
+    ['listen', true, 'streamTranscription'],
+    ['converse', true, 'converse'],
+    ['call', false, 'call'],
+    ['embed', false, 'embed'],
+  ] as const)('to %s (streaming: %s) goes to an adapter that has %s, and to no other', (operation, streaming, method) => {
+    const none = () => Promise.reject(new Error('planning makes no calls'))
+    const methods = {
+      chat: none,
+      streamChat: none,
+      speak: none,
+      streamSpeech: none,
+      transcribe: none,
+      streamTranscription: none,
+      converse: none,
+      call: none,
+      embed: none,
+    }
+    const { [method]: _, ...others } = methods
+    const catalog = createCatalog([
+      { ...adapter('lacks it', [offer('gpt-4o-mini', 0.6, 300)]), chat: undefined, streamChat: undefined, ...others } as never,
+      { ...adapter('has it', [offer('gpt-4o', 0.8, 300)]), chat: undefined, streamChat: undefined, [method]: none } as never,
+    ])
+    const outcome = plan(inputOf({ catalog, request: request({ operation, needs: { streaming } }) }))
+    expect(order(outcome)).toEqual(['gpt-4o'])
+    expect(rejections(outcome)['gpt-4o-mini']).toContain('cannot')
+  })
 })

@@ -172,6 +172,33 @@ describe('when one of the two fails', () => {
     expect(called).toEqual(['one', 'two', 'two'])
   })
 
+  test('the hedge counts as one of the tries at its candidate', async () => {
+    const lines = {
+      one: { failsAfterMs: 150, kind: 'malformed' },
+      two: { failsAfterMs: 10, kind: 'unavailable' },
+      three: 0,
+    } as const
+    const played = play(lines, { retries: { triesMax: 2 } })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'three' } })
+    expect(played.called).toEqual(['one', 'two', 'two', 'three'])
+  })
+
+  test('because its key is refused, the hedge is asked again after those of other keys if it has the same key', async () => {
+    const route = routeOf([
+      { provider: 'one', adapter: 'refused' },
+      { provider: 'two', adapter: 'refused' },
+      { provider: 'three', adapter: 'other' },
+    ])
+    const lines = {
+      one: { failsAfterMs: 150, kind: 'quota_exhausted' },
+      two: { failsAfterMs: 10, kind: 'unavailable' },
+      three: 0,
+    } as const
+    const played = play(lines, { route })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'three' } })
+    expect(played.called).toEqual(['one', 'two', 'three'])
+  })
+
   test.each([
     ['the first', 'context_too_long', 'unavailable'],
     ['the hedge', 'unavailable', 'context_too_long'],

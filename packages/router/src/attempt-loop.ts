@@ -35,13 +35,13 @@ async function tryCandidate<T, Refusal>(
   make: MakeAttempt<T>,
 ): Promise<AttemptOutcome<T, Refusal> | 'next'> {
   const { retries, sleep } = run.options
-  for (let tries = 1; ; tries += 1) {
-    if (tries > 1 && !(await run.allow(candidate, 'retry'))) return 'next'
-    const entered = await enter(run, candidate, tries > 1)
+  for (let isRetry = false; ; isRetry = true) {
+    if (isRetry && !(await run.allow(candidate, 'retry'))) return 'next'
+    const entered = await enter(run, candidate, isRetry)
     if (entered.status === 'left') return run.left()
     if (entered.status === 'deadline') return run.failed('deadline')
     if (entered.status === 'elsewhere') return 'next'
-    const made = await makeHedged(run, { candidate, cause: tries > 1 ? 'retry' : cause, slot: entered.slot }, make)
+    const made = await makeHedged(run, { candidate, cause: isRetry ? 'retry' : cause, slot: entered.slot }, make)
     if (made.status === 'left') return run.left()
     if (made.status === 'succeeded') {
       const { attemptId } = made.plan
@@ -49,6 +49,8 @@ async function tryCandidate<T, Refusal>(
     }
     const { step, error } = learn(run, candidate, made.failures)
     if (step === 'stop') return run.failed('stopped')
+    // A hedge may have asked this candidate before.
+    const tries = run.triesOf(candidate)
     if (step !== 'retry' || tries >= retries.triesMax) return 'next'
     const waitMs = backoffMs(run, error, tries)
     if (waitMs >= (run.queue.length > 0 ? Math.min(retries.waitMsMax, run.msLeft) : run.msLeft)) return 'next'
@@ -66,20 +68,20 @@ function learn<Refusal>(
   let step: NextStep = 'next'
   let own: ProviderError | undefined
   const tooSmall: Candidate[] = []
+  const refusing = new Set<string>()
   for (const { candidate: failed, error } of failures) {
     const next = stepAfter(error.kind, route.operation, allowContentPolicyFallback)
     run.lastError = error
     if (next === 'stop') return { step: next, error }
     if (next === 'next_larger') tooSmall.push(failed)
-    // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
-    if (error.kind === 'authentication' || error.kind === 'quota_exhausted') {
-      const isSame = ({ adapter }: Candidate) => adapter.name === failed.adapter.name
-      run.queue = [...run.queue.filter((other) => !isSame(other)), ...run.queue.filter(isSame)]
-    }
+    if (error.kind === 'authentication' || error.kind === 'quota_exhausted') refusing.add(failed.adapter.name)
     if (failed === candidate) [step, own] = [next, error]
     // A hedge with a retryable failure keeps its turn.
-    else if (next === 'retry' && retries.triesMax > 1) run.queue.unshift(failed)
+    else if (next === 'retry' && run.triesOf(failed) < retries.triesMax) run.queue.unshift(failed)
   }
+  // A key that is refused or out of quota fails for every offer of its adapter, so those go last.
+  const isRefusing = ({ adapter }: Candidate) => refusing.has(adapter.name)
+  if (refusing.size > 0) run.queue = [...run.queue.filter((other) => !isRefusing(other)), ...run.queue.filter(isRefusing)]
   // Of two that ran side by side, the other may be as small, so that asking it again is no use either.
   const isLargeEnough = (other: Candidate) => tooSmall.every((small) => isLargerThan(small, other))
   run.queue = run.queue.filter(isLargeEnough)

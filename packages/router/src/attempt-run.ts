@@ -17,6 +17,7 @@ export class AttemptRun<Refusal> {
   lacks: { provider: string; retryAfterMs?: number } | undefined
   #refused: { refusal: Refusal; candidate: Candidate } | undefined
   #ordinal = 0
+  readonly #tries = new Map<Candidate, number>()
   readonly #deferred = new Set<Candidate>()
   /** Candidates that `beforeAttempt` allowed, with the number of attempts that had used something by then. */
   readonly #allowed = new Map<Candidate, number>()
@@ -39,6 +40,11 @@ export class AttemptRun<Refusal> {
   /** Whether any attempt has begun. */
   get hasBegun(): boolean {
     return this.#ordinal > 0
+  }
+
+  /** How many attempts at a candidate have begun, hedges included. */
+  triesOf(candidate: Candidate): number {
+    return this.#tries.get(candidate) ?? 0
   }
 
   /** Milliseconds until the overall deadline. */
@@ -86,6 +92,7 @@ export class AttemptRun<Refusal> {
   /** Begins an attempt, which the caller must finish. Call `health.begin` first. */
   begin(facts: PlanFacts): AttemptPlan {
     this.#ordinal += 1
+    this.#tries.set(facts.candidate, this.triesOf(facts.candidate) + 1)
     this.#refused = undefined
     return planAttempt(this, [this.options.id, this.#ordinal].join('.'), facts)
   }

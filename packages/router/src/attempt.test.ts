@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { attempt, type WholeAttemptOptions } from './attempt.ts'
 import type { LateAnswer } from './attempt-options.ts'
 import type { AttemptRecord } from './attempt-record.ts'
+import { createConcurrency } from './concurrency.ts'
 import { createHealth } from './health.ts'
 import { createHedgeBudget } from './hedge-budget.ts'
 import type { Candidate, Operation, Route } from './route.ts'
@@ -150,6 +151,17 @@ describe('fallback by error class', () => {
       cause: 'exhausted',
       error: { kind: 'malformed', cause: mistake },
     })
+  })
+
+  test.each([
+    ['an answer', { text: 'at once' }, 'succeeded'],
+    ['nothing', undefined, 'failed'],
+  ])('a call that returns %s instead of a promise has ended, and keeps nothing', async (_, value, status) => {
+    const [health, concurrency] = [createHealth(), createConcurrency({ default: 1 })]
+    const outcome = await outcomeOf(play({ first: [] }, { health, concurrency, call: () => value as never }))
+    expect(outcome).toMatchObject({ status, attempts: [{ outcome: status }] })
+    expect(concurrency.stats()).toMatchObject([{ running: 0 }])
+    expect(health.read('first')).toMatchObject({ inFlight: 0 })
   })
 
   test('a call that throws before it returns a promise has failed like any other', async () => {

@@ -98,10 +98,10 @@ async function makeWhole<T extends WholeAnswer, Refusal>(
   }
 }
 
-/** Turns a synchronous throw into a rejection, so that it counts as a failure like any other. */
+/** Turns a synchronous throw into a rejection, so that it counts as a failure like any other, and a synchronous answer into one. */
 function callSafely<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return call()
+    return Promise.resolve(call())
   } catch (error) {
     return Promise.reject(error)
   }

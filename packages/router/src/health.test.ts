@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createHealth } from './health.ts'
 
@@ -45,6 +46,19 @@ test.each([
 })
 
 describe('the breaker', () => {
+  test('opens for the shortest time again once the provider has recovered', () => {
+    const { pass, fail, succeed, condition } = healthAt()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    pass(5_000)
+    fail('unavailable')
+    pass(10_000)
+    succeed()
+    for (let i = 0; i < 4; i += 1) fail('unavailable')
+    expect(condition()).toBe('sick')
+    pass(5_000)
+    expect(condition()).toBe('probe')
+  })
+
   test('stays closed below the smallest sample', () => {
     const { fail, condition } = healthAt()
     for (let i = 0; i < 3; i += 1) fail('unavailable')
@@ -278,4 +292,53 @@ describe('timeouts', () => {
     for (let time = 0; time < 4; time += 1) timeOut('long')
     expect(condition()).toBe('sick')
   })
+})
+
+const step = fc.record({
+  waitMs: fc.constantFrom(0, 0, 100, 1_999, 2_000, 5_000, 12_000, 30_000, 200_000),
+  outcome: fc.constantFrom('answer', 'illness', 'illness', 'limited', 'ours'),
+})
+
+test('whatever happens, condition and rates are those of a reference that remembers every observation', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const { health, pass, fail, succeed, condition } = healthAt(0)
+      let now = 0
+      let seen: { at: number; outcome: string }[] = []
+      let pausedUntil = 0
+      let openUntil: number | undefined
+      let openings = 0
+      const sum = (...outcomes: string[]) =>
+        seen.filter((one) => outcomes.includes(one.outcome)).reduce((total, { at }) => total + 0.5 ** ((now - at) / 30_000), 0)
+      const open = () => {
+        openUntil = now + Math.min(120_000, 5_000 * 2 ** openings)
+        openings += 1
+      }
+      for (const { waitMs, outcome } of steps) {
+        pass(waitMs)
+        now += waitMs
+        health.begin(KEY, true)
+        if (outcome === 'answer') succeed()
+        else fail(outcome === 'illness' ? 'unavailable' : outcome === 'limited' ? 'rate_limited' : 'invalid_request')
+
+        if (outcome === 'answer' && openUntil !== undefined) [seen, openUntil, openings] = [[], undefined, 0]
+        if (outcome !== 'ours') seen.push({ at: now, outcome })
+        if (outcome === 'limited') pausedUntil = now + 2_000
+        if (outcome === 'illness') {
+          const samples = sum('answer', 'illness')
+          const isIll = Math.round(samples) >= 4 && sum('illness') / samples >= 0.5
+          if (openUntil === undefined ? isIll : openUntil <= now) open()
+        }
+        const breaker = openUntil === undefined ? 'ok' : openUntil > now ? 'sick' : 'probe'
+        expect(condition()).toBe(pausedUntil > now ? 'rate_limited' : breaker)
+        const { samples = 0, errorRate = 0, rateLimitedRate = 0 } = health.read(KEY) ?? {}
+        const observed = sum('answer', 'illness')
+        expect(samples).toBeCloseTo(observed, 9)
+        if (observed > 0) expect(errorRate).toBeCloseTo(sum('illness') / observed, 9)
+        const all = sum('answer', 'illness', 'limited')
+        if (all > 0) expect(rateLimitedRate).toBeCloseTo(sum('limited') / all, 9)
+      }
+    }),
+    { numRuns: 500 },
+  )
 })

@@ -130,6 +130,50 @@ describe('how many in a minute', () => {
     expect(refused / (refused + served)).toBeLessThan(0.02)
   })
 
+  describe('once it is learnt', () => {
+    function open() {
+      let now = START
+      const health = createHealth({ clock: () => now })
+      const perMinuteMax = () => health.read(KEY)?.perMinuteMax
+      const succeed = () => health.record(KEY, { outcome: 'succeeded', latencyMs: 5, isStream: false })
+      const pass = (milliseconds: number) => {
+        now += milliseconds
+      }
+      /** Begins all at once. Those that are accepted have ended when the 429s of the others come. */
+      function burst(accepted: number, refused: number): void {
+        const startedAt = now
+        for (let count = 0; count < accepted + refused; count += 1) health.begin(KEY, true)
+        pass(50)
+        for (let count = 0; count < accepted; count += 1) succeed()
+        for (let count = 0; count < refused; count += 1)
+          health.record(KEY, { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 1_000, startedAt })
+        pass(100_000)
+      }
+      return { health, burst, succeed, perMinuteMax }
+    }
+
+    test('grows by a part of one with an answer at the limit, and not below it', () => {
+      const { health, burst, succeed, perMinuteMax } = open()
+      burst(10, 1)
+      expect(perMinuteMax()).toBeUndefined()
+      burst(10, 1)
+      for (let count = 0; count < 9; count += 1) {
+        health.begin(KEY, true)
+        expect(perMinuteMax()).toBe(9)
+        if (count < 8) succeed()
+      }
+      succeed()
+      expect(perMinuteMax()).toBeCloseTo(9 + 1 / 9, 9)
+    })
+
+    test('is cut once for a burst of 429s, but to no more than was accepted of it', () => {
+      const { burst, perMinuteMax } = open()
+      burst(20, 1)
+      burst(16, 6)
+      expect(perMinuteMax()).toBe(16)
+    })
+  })
+
   test('is not guessed from a handful of requests', () => {
     const { run, health } = world({ atOnce: 1_000, perMinute: 3, retryAfterMs: 20_000 })
     run(5, 1_000)
