@@ -32,7 +32,12 @@ async function change(box: Farebox, accountId: string, dice: () => number, made:
   const pick = <Value>(values: readonly Value[]): Value | undefined => values[Math.floor(dice() * values.length)]
   const amount = (): Credits => microCredits(BigInt(1 + Math.floor(dice() * 3_000_000)))
   const work = { accountId, service: 'gpt', provider: 'gpt-4o' } as const
-  const usage = () => ({ quantity: 1_000_000n as never, unit: 'tokens' as const, rated: amount(), roundingStep: microCredits(1n) })
+  const usage = () => ({
+    quantity: 1_000_000n as never,
+    unit: 'tokens' as const,
+    rated: amount(),
+    roundingStep: microCredits(1n),
+  })
   const id = `n${made.count++}`
   const refused = () => undefined
   switch (Math.floor(dice() * 9)) {
@@ -102,45 +107,48 @@ async function openOwing(on: 'SQLite' | 'Postgres', clock: () => number): Promis
   return box
 }
 
-it.each(['SQLite', 'Postgres'] as const)('a statement in pages of any size is the balance as it was told after each change, on %s', async (on) => {
-  for (const seed of (process.env.SEEDS ?? '1,2').split(',').map(Number)) {
-    let now = Date.UTC(2026, 10, 1)
-    const clock = () => now
-    const box = await openOwing(on, clock)
-    const { accountId, key } = await openAccount(box, { balance: credits(3) })
-    const api = await serveApi(box, key)
-    const dice = diceFrom(seed)
-    const made: Made = {
-      count: 0,
-      grants: [],
-      usages: [],
-      holds: [],
-      now: clock,
-      pass: (ms) => {
-        now += ms
-      },
-    }
-    // What the account was told after each change.
-    const told = new Map<number, bigint>()
-    const step = async () => {
-      await change(box, accountId, dice, made)
-      const { balance, items } = await box.ledger.latestStatement(accountId, { limit: 1 })
-      told.set(items[0]?.sequence ?? 0, balance.balance)
-      const grants = await box.ledger.grants(accountId)
-      expect(grants.reduce((sum, { remaining }) => sum + remaining, 0n) - balance.debt, `seed ${seed}`).toBe(balance.balance)
-    }
-    for (let count = 0; count < 60; count++) await step()
-    const newest = Math.max(...told.keys())
-    for (const limit of [1, 2, 3, 7, newest - 1, newest, newest + 1, 1_000]) {
-      const entries = await paged(api, limit, step)
-      expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => entries.length - index))
-      let balance = 0n
-      for (const entry of entries.toReversed()) {
-        balance += credits(entry.change.replace('-', '')) * (entry.change.startsWith('-') ? -1n : 1n)
-        const shown = credits(entry.balance.replace('-', '')) * (entry.balance.startsWith('-') ? -1n : 1n)
-        expect([entry.sequence, shown], `seed ${seed}, limit ${limit}`).toEqual([entry.sequence, balance])
-        if (told.has(entry.sequence)) expect(shown, `seed ${seed}, limit ${limit}`).toBe(told.get(entry.sequence))
+it.each(['SQLite', 'Postgres'] as const)(
+  'a statement in pages of any size is the balance as it was told after each change, on %s',
+  async (on) => {
+    for (const seed of (process.env.SEEDS ?? '1,2').split(',').map(Number)) {
+      let now = Date.UTC(2026, 10, 1)
+      const clock = () => now
+      const box = await openOwing(on, clock)
+      const { accountId, key } = await openAccount(box, { balance: credits(3) })
+      const api = await serveApi(box, key)
+      const dice = diceFrom(seed)
+      const made: Made = {
+        count: 0,
+        grants: [],
+        usages: [],
+        holds: [],
+        now: clock,
+        pass: (ms) => {
+          now += ms
+        },
+      }
+      // What the account was told after each change.
+      const told = new Map<number, bigint>()
+      const step = async () => {
+        await change(box, accountId, dice, made)
+        const { balance, items } = await box.ledger.latestStatement(accountId, { limit: 1 })
+        told.set(items[0]?.sequence ?? 0, balance.balance)
+        const grants = await box.ledger.grants(accountId)
+        expect(grants.reduce((sum, { remaining }) => sum + remaining, 0n) - balance.debt, `seed ${seed}`).toBe(balance.balance)
+      }
+      for (let count = 0; count < 60; count++) await step()
+      const newest = Math.max(...told.keys())
+      for (const limit of [1, 2, 3, 7, newest - 1, newest, newest + 1, 1_000]) {
+        const entries = await paged(api, limit, step)
+        expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => entries.length - index))
+        let balance = 0n
+        for (const entry of entries.toReversed()) {
+          balance += credits(entry.change.replace('-', '')) * (entry.change.startsWith('-') ? -1n : 1n)
+          const shown = credits(entry.balance.replace('-', '')) * (entry.balance.startsWith('-') ? -1n : 1n)
+          expect([entry.sequence, shown], `seed ${seed}, limit ${limit}`).toEqual([entry.sequence, balance])
+          if (told.has(entry.sequence)) expect(shown, `seed ${seed}, limit ${limit}`).toBe(told.get(entry.sequence))
+        }
       }
     }
-  }
-})
+  },
+)
