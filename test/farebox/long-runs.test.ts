@@ -1,6 +1,7 @@
 import { type ChatEvent, credits, type ProviderAdapter } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
 
@@ -71,6 +72,73 @@ it('a run that died before it had charged anything is begun again', async () => 
   expect(await ask()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
   now += 11 * 60_000
   expect((await ask()).status).toBe(200)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+it('a run that waits in this process before it holds anything is not begun again beside itself', async () => {
+  let now = Date.now()
+  const clock = () => now
+  const { provider, asked, letGo } = slowProvider()
+  const box = await openBox({ clock, storeClock: clock, providers: [provider] })
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello', stream: true }, underOneKey)
+  letGo()
+  const { promise: free, resolve: goOn } = Promise.withResolvers<void>()
+  onTestFinished(() => goOn())
+  const { placeHold } = box.ledger
+  let waiting = 0
+  box.ledger.placeHold = async (input, call) => {
+    waiting += 1
+    await free
+    return placeHold.call(box.ledger, input, call)
+  }
+  const first = ask()
+  await expect.poll(() => waiting).toBe(1)
+  now += 11 * 60_000
+  const second = ask()
+  await expect.poll(async () => waiting > 1 || (await second).status).toBe(409)
+  goOn()
+  expect((await first).status).toBe(200)
+  expect(asked).toHaveLength(1)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+it('a run without a sign of life counts as under way for ten minutes, and no longer', async () => {
+  let now = Date.now()
+  const clock = () => now
+  const box = await openBox({ clock, storeClock: clock, providers: [simulated({ failures: () => ({ kind: 'unavailable' }) })] })
+  const api = await serveApi(box, (await openAccount(box)).key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = (input, call) =>
+    input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+  expect((await ask()).status).toBe(502)
+  box.ledger.saveDocument = saveDocument
+  now += 10 * 60_000
+  expect(await ask()).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+  now += 1
+  expect(await ask()).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
+})
+
+it('a run whose answer was kept, though the database broke off before it said so, is charged and has that answer', async () => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const api = await serveApi(box, key)
+  const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+  const ask = () => api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const { saveDocument } = box.ledger
+  box.ledger.saveDocument = async (input, call) => {
+    const saved = await saveDocument.call(box.ledger, input, call)
+    if (input.kind === 'run_end') throw new LedgerUnavailableError('the connection broke', { cause: undefined })
+    return saved
+  }
+  const first = await ask()
+  expect(first.status).toBe(200)
+  const again = await ask()
+  expect([again.body, again.headers.get('idempotency-replayed')]).toEqual([first.body, 'true'])
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 

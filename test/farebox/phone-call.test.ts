@@ -9,7 +9,7 @@ import {
 } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
-import { credits, PriceBook, type PriceBookDocument } from 'farebox'
+import { credits, type Farebox, PriceBook, type PriceBookDocument } from 'farebox'
 import { describe, expect, it, vi } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -78,6 +78,59 @@ describe('a phone call under one idempotency key', () => {
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1', receipt: { total_credits_used: 20 } } })
     expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
     expect(dialled).toHaveLength(2)
+  })
+
+  it.each<[string, number, string, (box: Farebox, accountId: string) => Promise<() => Promise<unknown>>]>([
+    [
+      'account is frozen',
+      403,
+      'ACCOUNT_FROZEN',
+      async ({ ledger }, accountId) => {
+        await ledger.freezeAccount({ accountId, isFrozen: true })
+        return () => ledger.freezeAccount({ accountId, isFrozen: false })
+      },
+    ],
+    [
+      'budget is spent',
+      402,
+      'BUDGET_EXCEEDED',
+      async ({ ledger }, accountId) => {
+        const { budgetId } = await ledger.setBudget({ accountId, period: 'day', limit: credits(1) })
+        return () => ledger.setBudget({ budgetId, accountId, period: 'day', limit: credits(1_000), idempotencyKey: 'more' })
+      },
+    ],
+    [
+      'key may not telephone',
+      403,
+      'SERVICE_NOT_ALLOWED',
+      async ({ ledger }, accountId) => {
+        const [key] = await ledger.apiKeys(accountId)
+        const apiKeyId = key?.apiKeyId ?? ''
+        await ledger.setKeyServices({ accountId, apiKeyId, services: [{ service: 'gpt' }] })
+        return () => ledger.setKeyServices({ accountId, apiKeyId, services: [{ service: 'phone' }], idempotencyKey: 'more' })
+      },
+    ],
+  ])('that is refused because its %s is dialled once it may be', async (_, status, code, refuse) => {
+    const { box, account, dialled, ring } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
+    const allow = await refuse(box, account.accountId)
+    for (let count = 0; count < 2; count++) expect(await ring()).toMatchObject({ status, body: { code } })
+    await allow()
+    for (let count = 0; count < 2; count++) expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
+    expect(dialled).toEqual([call.to])
+  })
+
+  it.each<[ProviderErrorKind, number, string]>([
+    ['rate_limited', 429, 'PROVIDERS_BUSY'],
+    ['invalid_request', 422, 'REQUEST_REJECTED'],
+  ])('is dialled again after %s, since the telephone did not ring', async (kind, status, code) => {
+    let isIll = true
+    const { ring } = await open(async () => {
+      if (isIll) return failure(kind)()
+      return { callId: 'CA1', status: 'completed', durationSeconds: 60 }
+    })
+    expect(await ring()).toMatchObject({ status, body: { code } })
+    isIll = false
+    expect(await ring()).toMatchObject({ status: 200, body: { call_id: 'CA1' } })
   })
 })
 

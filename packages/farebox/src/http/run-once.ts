@@ -168,6 +168,7 @@ function keptError(error: unknown): unknown {
 
 /** Codes of errors which imply that no work was done. */
 const BEFORE_WORK: ReadonlySet<string> = new Set([
+  'ACCOUNT_FROZEN',
   'INSUFFICIENT_CREDITS',
   'BUDGET_EXCEEDED',
   'WORKFLOW_CEILING',

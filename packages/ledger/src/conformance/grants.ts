@@ -47,6 +47,9 @@ export function exerciseGrants(suite: Suite): void {
       await suite.ledger.grant({ accountId, grantId: 'z', amount: credits(10) })
       suite.now += 1
       await suite.ledger.grant({ accountId, grantId: 'a', amount: credits(10) })
+      const { grants } = await suite.ledger.balanceAndGrants(accountId)
+      for (const listed of [grants, await suite.ledger.grants(accountId)])
+        expect(listed.map(({ grantId }) => grantId)).toEqual(['z', 'a'])
       charged(await suite.ledger.charge({ accountId, ...work, usage: usage(4) }))
       expect(await left(accountId)).toEqual({ z: 6, a: 10 })
     })

@@ -27,6 +27,17 @@ export function exerciseHistory(suite: Suite): void {
       await expect(history.account('nobody')).rejects.toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
     })
 
+    it('a chargeback at the very moment between two ranges of time is in the later one alone', async () => {
+      const accountId = await suite.account(10)
+      suite.now = NOON + DAY
+      await suite.ledger.chargeback({ accountId, grantId: 'first' })
+      const { history } = suite.ledger
+      const at = NOON + DAY
+      const found = { accountId, grantId: 'first', at }
+      expect(await flat(history.chargebacks({ accountId, from: at, until: at + 1 }))).toEqual([found])
+      expect(await flat(history.chargebacks({ accountId, from: NOON, until: at }))).toEqual([])
+    })
+
     it('more than a page is read whole, once each', async () => {
       const accountId = await suite.account(501)
       const charge = (index: number) => suite.ledger.charge({ ...work, accountId, usageId: `u${index}`, usage: usage(1) })

@@ -212,6 +212,27 @@ export function exerciseImports(suite: Suite): void {
       expect(await balanceOf('ada')).toBe(credits(10))
     })
 
+    it('a dry run says that a row is still to be granted which died before its grant, and the next run grants it', async () => {
+      tests++
+      const body = { credits: '10', source: 'purchase' }
+      for (const name of ['ada', 'grace', 'alan']) {
+        await suite.ledger.openAccount({ accountId: user(name), name })
+        const decided = name === 'alan' ? { ...body, credits: '0' } : body
+        await suite.ledger.saveDocument({ accountId: user(name), kind: 'import', documentId: 'opening', body: decided })
+      }
+      await suite.ledger.grant({
+        accountId: user('grace'),
+        grantId: 'import:opening',
+        amount: credits(10),
+        source: 'purchase',
+      })
+      const source = [...rows({ ada: '10', grace: '10', alan: '0' }), ...rows({ ada: '10' })]
+      const expected = { ...nothing, rows: 4, accountsCreated: 0, granted: 1, importedBefore: 3, creditsGranted: credits(10) }
+      expect(await imports(source, { isDryRun: true })).toMatchObject({ ...expected, status: 'planned' })
+      expect(await imports(source)).toMatchObject({ ...expected, status: 'imported' })
+      expect(await imports(source, { isDryRun: true })).toMatchObject({ ...nothing, importedBefore: 4 })
+    })
+
     it('a source is read as fast as it is written, and no faster', async () => {
       tests++
       let read = 0
@@ -239,6 +260,8 @@ export function exerciseImports(suite: Suite): void {
     it('options that cannot be are refused by name', async () => {
       await expectInvalid('importId', () => importBalances(suite.ledger, [], { importId: '' }))
       await expectInvalid('source', () => importBalances(suite.ledger, [], { source: 'gift' as never }))
+      for (const concurrency of [0, 1.5, '5' as never])
+        await expectInvalid('concurrency', () => importBalances(suite.ledger, [], { concurrency }))
     })
 
     it('an option that is misspelt is refused, so that nothing is granted in place of a dry run', async () => {

@@ -1,6 +1,6 @@
 import { type Credits, credits, formatCredits, isFareboxError } from '@farebox/core'
 import { pMapIterable } from 'p-map'
-import { checkOneOf, checkText } from '../check-input.ts'
+import { checkInteger, checkOneOf, checkText } from '../check-input.ts'
 import { InvalidInputError } from '../errors.ts'
 import { checkFieldNames, type FieldNames } from '../known-fields.ts'
 import type { Ledger } from '../ledger.ts'
@@ -69,6 +69,7 @@ export async function importBalances(
   const importId = checkText('importId', options.importId ?? 'opening')
   const source = checkOneOf('source', options.source ?? 'purchase', grantSources)
   checkText('importId', grantIdOf(importId))
+  checkConcurrency(options.concurrency)
   const read = { ...options, importId, source }
   if (options.isStrict && isReadOnce(rows))
     throw new InvalidInputError('rows', 'must be readable twice for isStrict: not a generator')
@@ -123,9 +124,9 @@ async function importRow(ledger: Ledger<never>, row: CheckedRow, importId: strin
   ])
   const kept = decided ?? { ...(await decisionOf(ledger, accountId, importId)), isNew: false }
   const amount = credits(kept.credits)
-  const isGranted = amount > 0n && !(await grantOnce(ledger, accountId, importId, { ...kept, amount })).replayed
+  const isNewGrant = amount > 0n && !(await grantOnce(ledger, accountId, importId, { ...kept, amount })).replayed
   if (!decided) return different(row, kept, decision)
-  if (isGranted) return { status: 'granted', isNewAccount, amount }
+  if (isNewGrant) return { status: 'granted', isNewAccount, amount }
   // If another run granted what this one decided, the other run counts it.
   return { status: kept.isNew && amount === 0n ? 'withoutCredits' : 'importedBefore', isNewAccount }
 }
@@ -153,7 +154,9 @@ async function planRow(
   const kept = (document?.body as Decision | undefined) ?? before
   if (kept && (kept.credits !== decision.credits || kept.source !== decision.source)) return different(row, kept, decision)
   const isNewAccount = entries.items.length === 0 && !before
-  if (kept) return { status: 'importedBefore', isNewAccount }
+  // A run that ended between its decision and its grant left the grant to the next run.
+  const isPending = !before && document && amount > 0n && !(await isGranted(ledger, accountId, importId))
+  if (kept && !isPending) return { status: 'importedBefore', isNewAccount }
   return amount > 0n ? { status: 'granted', isNewAccount, amount } : { status: 'withoutCredits', isNewAccount }
 }
 
@@ -164,6 +167,10 @@ function grantOnce(
   { amount, source }: { amount: Credits; source: GrantSource },
 ) {
   return ledger.grant({ accountId, grantId: grantIdOf(importId), amount, source })
+}
+
+async function isGranted(ledger: Ledger<never>, accountId: string, importId: string): Promise<boolean> {
+  return (await ledger.history.grantsOf(accountId, [grantIdOf(importId)])).length > 0
 }
 
 async function decisionOf(ledger: Ledger<never>, accountId: string, importId: string): Promise<Decision> {
@@ -203,6 +210,12 @@ function isThere(error: unknown): boolean {
 function isOfRow(error: unknown): error is Error {
   const codes = ['INVALID_INPUT', 'AMOUNT_OUT_OF_RANGE', 'IDEMPOTENCY_CONFLICT', 'ALREADY_EXISTS', 'LEDGER_INTERNAL']
   return isFareboxError(error) && codes.includes(error.code)
+}
+
+function checkConcurrency(concurrency: unknown): void {
+  if (concurrency === undefined || concurrency === Number.POSITIVE_INFINITY) return
+  if (checkInteger('concurrency', concurrency) < 1)
+    throw new InvalidInputError('concurrency', `must be 1 or more, received ${concurrency}`)
 }
 
 /** Whether this is a generator, which can be read only once. */
