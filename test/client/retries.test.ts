@@ -287,6 +287,8 @@ describe('a mistake of the caller', () => {
     ['a body that is no JSON', {}, { units_consumed: 5n as unknown as number }],
     ['retries that are no number', { retries: Number.NaN }, { units_consumed: 5 }],
     ['a time that is no number', { timeoutMs: Number.NaN }, { units_consumed: 5 }],
+    ['retries as a text', { retries: 'many' as unknown as number }, { units_consumed: 5 }],
+    ['a time as a text', { timeoutMs: '30s' as unknown as number }, { units_consumed: 5 }],
   ])('is told at once, and nothing is sent: %s', async (_, options, fields) => {
     let requests = 0
     const url = await serve((_request, response) => {
