@@ -451,9 +451,11 @@ describe('the client of an admin', () => {
     })
 
     expect(await admin.freezeAccount(accountId, { reason: 'disputed' })).toEqual({ account_id: accountId, frozen: true })
+    expect(await client.credits()).toHaveProperty('frozen', true)
     expect((await admin.accounts()).accounts).toMatchObject([{ account_id: accountId, frozen: true }])
     expect(await failureOf(client.workflows.usage(workflow_id, usage))).toMatchObject({ code: 'ACCOUNT_FROZEN' })
     expect(await admin.unfreezeAccount(accountId)).toEqual({ account_id: accountId, frozen: false })
+    expect(await client.credits()).not.toHaveProperty('frozen')
     expect(await client.workflows.usage(workflow_id, usage)).toMatchObject({ credit_balance: 10 })
   })
 
