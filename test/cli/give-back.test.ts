@@ -80,6 +80,10 @@ describe.each([
       { usage: 'first', credits: '8', refundable: '5.5' },
       { usage: 'third', credits: '8', refundable: '8' },
     ])
+    // What was given back later than the time asked for cannot be given back again.
+    const charges = (await json('usage', 'ada', '--records')) as { charged_at: string }[]
+    const until = new Date(Date.parse(charges.at(-1)?.charged_at ?? '') + 1).toISOString()
+    expect(await json('usage', 'ada', '--records', '--to', until)).toMatchObject([{ refundable: '5.5' }, second, third])
     expect((await run('refund', 'ada', 'first')).tables).toMatchObject([[{ refunded: '5.5', refundable: '0', balance: '84' }]])
     expect(await json(...refund)).toEqual([{ ...given, replayed: true }])
     expect(await json('accounts')).toMatchObject([{ balance: '84' }])

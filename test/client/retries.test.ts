@@ -173,6 +173,18 @@ describe('a server that is not well', () => {
     await expect(asked).rejects.toMatchObject({ status: 500, code: 'HTTP_500' })
   })
 
+  it('is asked again by the status that it has, whatever status its problem names', async () => {
+    let requests = 0
+    const url = await serve((_, response) => {
+      requests++
+      const problem = { type: 'about:blank', title: 'Busy', status: 400, code: 'BUSY', detail: 'busy' }
+      response.writeHead(503, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem))
+    })
+    const asked = createClient({ baseUrl: url, apiKey: 'k', retries: 1 }).credits()
+    await expect(asked).rejects.toMatchObject({ status: 503, code: 'BUSY', problem: { status: 503 } })
+    expect(requests).toBe(2)
+  })
+
   it('may not answer something else than a JSON object', async () => {
     for (const answer of ['<html>Please log in</html>', 'null', '[]', '"ok"']) {
       const url = await serve((_, response) => response.end(answer))
@@ -287,6 +299,8 @@ describe('a mistake of the caller', () => {
     ['a body that is no JSON', {}, { units_consumed: 5n as unknown as number }],
     ['retries that are no number', { retries: Number.NaN }, { units_consumed: 5 }],
     ['a time that is no number', { timeoutMs: Number.NaN }, { units_consumed: 5 }],
+    ['retries as a text', { retries: 'many' as unknown as number }, { units_consumed: 5 }],
+    ['a time as a text', { timeoutMs: '30s' as unknown as number }, { units_consumed: 5 }],
   ])('is told at once, and nothing is sent: %s', async (_, options, fields) => {
     let requests = 0
     const url = await serve((_request, response) => {

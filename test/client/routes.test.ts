@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createAdminClient, createClient, type FareboxApiError, type FareboxClient, ServicePresets } from '@farebox/client'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { openBox } from '../farebox/open-box.ts'
-import { adminToken, serveApi } from './serve-api.ts'
+import { adminToken, serve, serveApi } from './serve-api.ts'
 
 let baseUrl: string
 let accountId: string
@@ -451,9 +451,11 @@ describe('the client of an admin', () => {
     })
 
     expect(await admin.freezeAccount(accountId, { reason: 'disputed' })).toEqual({ account_id: accountId, frozen: true })
+    expect(await client.credits()).toHaveProperty('frozen', true)
     expect((await admin.accounts()).accounts).toMatchObject([{ account_id: accountId, frozen: true }])
     expect(await failureOf(client.workflows.usage(workflow_id, usage))).toMatchObject({ code: 'ACCOUNT_FROZEN' })
     expect(await admin.unfreezeAccount(accountId)).toEqual({ account_id: accountId, frozen: false })
+    expect(await client.credits()).not.toHaveProperty('frozen')
     expect(await client.workflows.usage(workflow_id, usage)).toMatchObject({ credit_balance: 10 })
   })
 
@@ -476,6 +478,30 @@ describe('the client of an admin', () => {
     const listed = await Array.fromAsync(admin.listAccounts({ limit: 1 }))
     expect(listed.map(({ account_id }) => account_id).sort()).toEqual([accountId, other.account_id].sort())
     expect(await failureOf(admin.account('nobody').credits())).toMatchObject({ code: 'ACCOUNT_NOT_FOUND' })
+  })
+
+  it('names the account in everything that it reads of it, whatever else is asked', async () => {
+    const seen: string[] = []
+    const url = await serve(({ url: path = '' }, response) => {
+      seen.push(path)
+      if (path.startsWith('/api/v1/export')) response.writeHead(200, { 'content-type': 'text/csv' }).end('a')
+      else response.end('{"entries":[],"series":[],"workflows":[]}')
+    })
+    const reader = createAdminClient({ baseUrl: url, adminToken }).account('of Ada')
+    const other = { account_id: 'of Grace' } as object
+    await reader.credits()
+    await reader.usage(other)
+    await reader.usageSeries(other)
+    await reader.keyUsage('12345678')
+    await reader.recommendations(other)
+    await reader.statement(other)
+    await reader.keys()
+    await reader.budgets()
+    await reader.workflows.list(other)
+    await reader.workflows.get('w')
+    await Array.fromAsync(reader.export(other))
+    expect(seen).toHaveLength(11)
+    for (const path of seen) expect(new URL(path, url).searchParams.getAll('account_id')).toEqual(['of Ada'])
   })
 
   it('is turned away with a wrong token', async () => {

@@ -272,6 +272,36 @@ inBrowser('what is shown', () => {
     expect(await stat('Lasts').textContent()).toContain('Nothing is available')
   })
 
+  test('what expires next is all that expires on that day, of what is available', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Two plans' })
+    const inDays = (days: number) => Math.floor(Date.now() / 86_400_000) * 86_400_000 + (days + 0.5) * 86_400_000
+    await ledger.grant({ accountId, amount: credits('100.5'), source: 'plan', expiresAt: inDays(9) })
+    await ledger.grant({ accountId, amount: credits('20.5'), source: 'promo', expiresAt: inDays(9) + 60_000 })
+    await ledger.grant({ accountId, amount: credits(7), source: 'promo', expiresAt: inDays(10) })
+    await ledger.grant({ accountId, amount: credits(900), source: 'plan', effectiveAt: inDays(5), expiresAt: inDays(8) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const page = await signedIn('', made.secret)
+    const stat = page.locator('.stat', { has: page.getByText('Available', { exact: true }) })
+    expect(await stat.textContent()).toMatch(/128 credits121 expire on /)
+
+    await ledger.freezeAccount({ accountId, isFrozen: true })
+    await page.reload()
+    await loaded(page)
+    expect(await stat.textContent()).toMatch(/128 creditsFrozen: new work is refused/)
+  })
+
+  test('a price by less than one of a unit is shown by it', async () => {
+    const page = await openPage()
+    const price = { service_type: 'phone', provider: 'twilio', unit_type: 'minutes', credits: '20' }
+    const prices = ['0.5', '1', '1500.25'].map((per) => ({ ...price, per }))
+    await page.route('**/api/v1/prices', (route) => route.fulfill({ json: { price_version: 'odd@1', prices } }))
+    await signIn(page, open().seeded.key)
+    await visit(page, '/prices')
+    expect(await page.locator('tbody td:last-child').allTextContents()).toEqual(['0.5 minutes', 'minute', '1,500.25 minutes'])
+  })
+
   test('a workflow has its receipt, its attempts with how they ended, and why each provider was chosen', async () => {
     const page = await signedIn('/activity')
     await page.getByRole('link', { name: 'emergency_line' }).click()

@@ -26,3 +26,13 @@ it.each([1, 2, 3, 1_000])(
     ])
   },
 )
+
+it('a chunk without a letter does not part a carriage return from its line feed', async () => {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const text of ['data: one\r', '', '\ndata: two\r\n\r\n']) controller.enqueue(new TextEncoder().encode(text))
+      controller.close()
+    },
+  })
+  expect(await Array.fromAsync(readEvents(body))).toEqual([{ event: 'message', data: 'one\ntwo' }])
+})

@@ -167,10 +167,13 @@ function checkBaseUrl(url: string): string {
   throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
 }
 
-/** Rejects NaN. Every comparison with it is false, so retries would never end and timeouts never fire. */
+/**
+ * Rejects NaN, and what plain JavaScript may pass, such as `'30s'`. Every comparison with them is false, so retries would never end
+ * and timeouts never fire.
+ */
 function checkNumber(name: string, value: number): number {
-  if (!Number.isNaN(value)) return value
-  throw new TypeError(`${name} must be a number, received ${value}`)
+  if (typeof value === 'number' && !Number.isNaN(value)) return value
+  throw new TypeError(`${name} must be a number, received ${JSON.stringify(value) ?? String(value)}`)
 }
 
 /** The error names the problem but never the secret. */

@@ -33,6 +33,8 @@ export interface Credits {
   available: number
   /** The credits, as an exact decimal string. Absent where `available` is exact. */
   available_exact?: string
+  /** Present while the account is frozen and takes no new work. */
+  frozen?: true
   grants: Grant[]
 }
 

@@ -2,7 +2,7 @@ import type { Credits, Grant } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { getSeries } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { charged, credits, day, exactly, plural, units } from '../format.ts'
+import { charged, credits, day, exactCredits, exactly, plural, units } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
@@ -113,18 +113,26 @@ function burnNote({ days, spentToday }: BurnRate): string {
     : `No spending in the last ${BURN_DAYS} full days`
 }
 
-function availableNote({ available, credit_balance, grants }: Credits, now: number): string {
+function availableNote({ available, credit_balance, frozen, grants }: Credits, now: number): string {
+  if (frozen) return 'Frozen: new work is refused'
   // A credit line lets work continue below zero, so do not say that the credits are used up.
   if (credit_balance < 0) return 'Below zero: what is owed is taken from the next grant'
   return (available > 0 ? expiryNote(grants, now) : undefined) ?? 'What new work can use'
 }
 
-/** Says which credits expire next, if any do. */
+/** Says how many credits expire on the next day on which any do. */
 function expiryNote(grants: readonly Grant[], now: number): string | undefined {
-  const next = grants
-    .flatMap(({ expires_at, remaining }) =>
-      expires_at !== null && remaining > 0 && new Date(expires_at).getTime() > now ? [{ at: expires_at, remaining }] : [],
-    )
-    .sort((one, other) => (one.at < other.at ? -1 : 1))[0]
-  return next && `${credits(next.remaining)} expire on ${day(next.at)}`
+  const byDay = new Map<string, number>()
+  for (const { state, remaining, remaining_exact, expires_at } of [...grants].sort(soonestFirst)) {
+    // A grant that has not begun is no part of what is available.
+    if (state !== 'active' || expires_at === null || new Date(expires_at).getTime() <= now) continue
+    const on = day(expires_at)
+    byDay.set(on, (byDay.get(on) ?? 0) + exactCredits(remaining, remaining_exact))
+  }
+  for (const [on, amount] of byDay) if (amount >= 1) return `${credits(Math.floor(amount))} expire on ${on}`
+  return undefined
+}
+
+function soonestFirst({ expires_at: one }: Grant, { expires_at: other }: Grant): number {
+  return (one ?? '') < (other ?? '') ? -1 : 1
 }

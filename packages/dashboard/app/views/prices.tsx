@@ -1,7 +1,7 @@
 import type { Price, PriceList } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, exactly, plural, serviceName, unitName } from '../format.ts'
+import { exactly, plural, serviceName, unitName } from '../format.ts'
 import { AnswerView, Nothing } from '../parts/answer-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
@@ -96,7 +96,7 @@ function PriceRows({ prices }: { prices: readonly Price[] }) {
                       : '–'}
                   </td>
                   <td class="right number">{exactly(amount)}</td>
-                  <td class="faint">{Number(per) === 1 ? unitName(per, unit_type) : `${credits(Number(per))} ${unit_type}`}</td>
+                  <td class="faint">{Number(per) === 1 ? unitName(per, unit_type) : `${exactly(per)} ${unit_type}`}</td>
                 </tr>
               ))}
             </tbody>

@@ -41,6 +41,7 @@ export const accountRoutes: readonly Route[] = [
         ...balanceFields('credit_balance', balance.balance),
         ...chargedFields('held', balance.held),
         ...balanceFields('available', balance.available),
+        ...(balance.isFrozen && { frozen: balance.isFrozen }),
         grants: grants.map(grantJson),
       }
     },

@@ -200,6 +200,7 @@ export const accountCredits = z.object({
   held_exact: fraction,
   available: credits.describe('The balance less what is held: what new work may use'),
   available_exact: fraction,
+  frozen: z.literal(true).optional().describe('Present while the account is frozen and takes no new work'),
   grants: z.array(grant),
 })
 
