@@ -16,8 +16,8 @@ const BYTES_PER_TOKEN = 4
 export function messageUsage(block: unknown): Usage | undefined {
   const usage = readable(() => anthropicUsage(block))
   if (usage) return usage
-  const { input_tokens, output_tokens, service_tier } = asRecord(block) ?? {}
-  const sides = readable(() => anthropicUsage({ input_tokens, output_tokens, service_tier }))
+  const { input_tokens, output_tokens, service_tier, speed } = asRecord(block) ?? {}
+  const sides = readable(() => anthropicUsage({ input_tokens, output_tokens, service_tier, speed }))
   return sides && { ...sides, certainty: 'floor', raw: block }
 }
 
