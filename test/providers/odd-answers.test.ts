@@ -12,6 +12,34 @@ const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello = { model: 'a-model', messages: [{ role: 'user' as const, content: 'Hello' }] }
 const speech = { model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' as const }
 
+describe('a request without tools and stop sequences', () => {
+  it.each([
+    ['OpenAI chat', { choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }] }, openai],
+    ['OpenAI responses', { status: 'completed', output: [] }, (options: object) => openai({ ...options, api: 'responses' })],
+    ['Anthropic', { content: [], stop_reason: 'end_turn' }, anthropic],
+  ] as const)(
+    'has no empty list of them for %s, which providers refuse, nor a choice among none',
+    async (_, answer, adapterOf) => {
+      const bodies: Record<string, unknown>[] = []
+      const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(answer)), {}, bodies)
+      const { chat } = adapterOf({ apiKey, baseURL })
+      const lists = ['tools', 'stop', 'stop_sequences', 'tool_choice']
+      const sent = async (given: object) => {
+        await chat?.({ ...hello, ...given }, context)
+        return lists.filter((name) => name in (bodies.at(-1) ?? {}))
+      }
+      for (const toolChoice of ['auto', 'none'] as const) expect(await sent({ tools: [], stop: [], toolChoice })).toEqual([])
+      // The caller’s mistake, for the provider to refuse.
+      expect(await sent({ tools: [], toolChoice: 'required' })).toEqual(['tool_choice'])
+      const own = { tools: [{ type: 'web_search' }] }
+      expect(await sent({ tools: [], toolChoice: 'auto', providerOptions: own })).toEqual(['tools', 'tool_choice'])
+      expect(bodies.at(-1)).toMatchObject(own)
+      const tools = [{ name: 'weather', parameters: { type: 'object' } }]
+      expect(await sent({ tools, toolChoice: 'none' })).toEqual(['tools', 'tool_choice'])
+    },
+  )
+})
+
 describe('an answer of a server that speaks a provider’s protocol in its own way', () => {
   it('has not ended with a finish reason that is empty', async () => {
     const piece = (finish_reason: string) => ({ choices: [{ index: 0, delta: { content: 'Hel' }, finish_reason }] })
@@ -56,6 +84,30 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         await anthropic({ apiKey, baseURL: ofAnthropic }).chat?.(hello, context),
       ]
       expect(told.map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual(told.map(() => serviceTier))
+    }
+  })
+
+  it('tells that Claude answered fast, which has a price of its own', async () => {
+    const counts = { input_tokens: 5, output_tokens: 3, service_tier: 'standard' }
+    const impossible = { ...counts, output_tokens_details: { thinking_tokens: 4 } }
+    for (const [usage, serviceTier] of [
+      [{ ...counts, speed: 'fast' }, 'fast'],
+      [{ ...impossible, speed: 'fast' }, 'fast'],
+      [{ ...counts, speed: 'standard' }, undefined],
+      [{ ...counts, speed: null }, undefined],
+    ] as const) {
+      const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage })
+      const plain = await serve('application/json', (response) => response.end(message))
+      const told = [await anthropic({ apiKey, baseURL: plain }).chat?.(hello, context)]
+      const events = [
+        { type: 'message_start', message: { usage } },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } },
+        { type: 'message_stop' },
+      ]
+      const lines = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+      const stream = await serve('text/event-stream', (response) => response.end(lines.join('')))
+      const last = (await collect(anthropic({ apiKey, baseURL: stream }).streamChat?.(hello, context))).at(-1)
+      expect([...told, last].map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual([serviceTier, serviceTier])
     }
   })
 
@@ -257,10 +309,16 @@ function serveEvents(events: readonly object[]): Promise<string> {
   )
 }
 
-async function serve(mediaType: string, answer: (response: ServerResponse) => void, headers: object = {}): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume()
-    request.once('end', () => answer(response.writeHead(200, { 'content-type': mediaType, ...headers })))
+async function serve(
+  mediaType: string,
+  answer: (response: ServerResponse) => void,
+  headers: object = {},
+  bodies: object[] = [],
+): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await Array.fromAsync(request)).toString()
+    if (body.startsWith('{')) bodies.push(JSON.parse(body))
+    answer(response.writeHead(200, { 'content-type': mediaType, ...headers }))
   })
   onTestFinished(async () => {
     server.closeAllConnections()
