@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { anthropic } from '@farebox/providers/anthropic'
@@ -84,6 +85,37 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         await anthropic({ apiKey, baseURL: ofAnthropic }).chat?.(hello, context),
       ]
       expect(told.map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual(told.map(() => serviceTier))
+    }
+  })
+
+  it('has not counted what was asked, where its stream begins with zeros and is cut', async () => {
+    const cut = async (usage: object) => {
+      const lines = [
+        { type: 'message_start', message: { usage } },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'A heron, which' } },
+      ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+      const baseURL = await serve('text/event-stream', (response) => response.end(lines.join('')))
+      return failureOf(collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context)))
+    }
+    const floor = { certainty: 'floor' }
+    expect(await cut({ input_tokens: 0, output_tokens: 0 })).toMatchObject({ kind: 'incomplete', usage: undefined })
+    expect(await cut({ input_tokens: 5, output_tokens: 0 })).toMatchObject({ kind: 'incomplete', usage: floor })
+    for (const field of ['cache_read_input_tokens', 'cache_creation_input_tokens'])
+      expect(await cut({ input_tokens: 0, output_tokens: 0, [field]: 9 })).toMatchObject({ kind: 'incomplete', usage: floor })
+  })
+
+  it('has not measured a recording, where it says that it took no time', async () => {
+    const audio = { data: readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)), mediaType: 'audio/wav' }
+    const answer = { text: 'Hello', usage: { type: 'duration', seconds: 0 }, duration: 0, audio_duration_secs: 0 }
+    const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(answer)))
+    for (const adapter of [openai({ apiKey, baseURL }), cartesia({ apiKey, baseURL })]) {
+      const heard = await adapter.transcribe?.({ model: 'a-model', audio }, context)
+      expect(heard?.usage).toMatchObject({
+        certainty: 'derived',
+        quantities: [{ quantity: expect.toSatisfy((length) => length > 0n) }],
+      })
+      const unknown = { data: new Uint8Array(64), mediaType: 'audio/mpeg' }
+      expect(await adapter.transcribe?.({ model: 'a-model', audio: unknown }, context)).not.toHaveProperty('usage')
     }
   })
 

@@ -27,11 +27,13 @@ export function messageUsage(block: unknown): Usage | undefined {
  *
  * @param block         the usage reported so far
  * @param bytesWritten  the UTF-8 bytes received of text and tool arguments
+ * @returns             `undefined` before the input is reported: a server that counts only at the end begins with zeros
  */
 export function cutUsage(block: Record<string, unknown>, bytesWritten: number): Usage | undefined {
   const written = Math.floor(bytesWritten / BYTES_PER_TOKEN)
   const counted = asCount(block.output_tokens)
-  if (counted === undefined) return undefined
+  const asked = [block.input_tokens, block.cache_creation_input_tokens, block.cache_read_input_tokens]
+  if (counted === undefined || !asked.some(asCount)) return undefined
   const usage = messageUsage({ ...block, output_tokens: Math.max(counted, written) })
   return usage && { ...usage, certainty: 'floor', raw: block }
 }
