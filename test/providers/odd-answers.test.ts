@@ -88,6 +88,32 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     }
   })
 
+  it('is refused as its error says, though its status is that of success, plain and streamed', async () => {
+    const json = (body: object) => serve('application/json', (response) => response.end(JSON.stringify(body)))
+    const told = { message: 'Slow down', type: 'rate_limit_error' }
+    for (const [error, facts] of [
+      [
+        { ...told, code: 429 },
+        { kind: 'rate_limited', status: 429 },
+      ],
+      [{ ...told, code: 'insufficient_quota' }, { kind: 'quota_exhausted' }],
+    ] as const) {
+      const baseURL = await json({ error })
+      for (const api of ['chat', 'responses'] as const)
+        for (const transport of ['sdk', 'fetch'] as const) {
+          const adapter = openai({ apiKey, baseURL, api, transport })
+          expect(await failureOf(adapter.chat?.(hello, context))).toMatchObject(facts)
+          expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject(facts)
+        }
+    }
+    const ofAnthropic = anthropic({ apiKey, baseURL: await json({ type: 'error', error: { type: 'overloaded_error' } }) })
+    expect(await failureOf(ofAnthropic.chat?.(hello, context))).toMatchObject({ kind: 'overloaded' })
+    const whole = openai({ apiKey, baseURL: await json({ choices: [] }) })
+    expect(await failureOf(collect(whole.streamChat?.(hello, context)))).toMatchObject({ kind: 'incomplete' })
+    const cut = openai({ apiKey, baseURL: await serve('application/json', (response) => response.end('{"error":')) })
+    expect(await failureOf(collect(cut.streamChat?.(hello, context)))).toMatchObject({ kind: 'malformed' })
+  })
+
   it('has not counted what was asked, where its stream begins with zeros and is cut', async () => {
     const cut = async (usage: object) => {
       const lines = [
