@@ -145,6 +145,39 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     }
   })
 
+  it('of Claude is charged with its searches, where its tokens contradict each other, and without, where they are no count', async () => {
+    const impossible = { input_tokens: 7, output_tokens: 3, output_tokens_details: { thinking_tokens: 5 } }
+    for (const [web_search_requests, searches] of [
+      [2, { web_searches: '2' }],
+      [-2, {}],
+    ] as const) {
+      const usage = { ...impossible, server_tool_use: { web_search_requests } }
+      const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage })
+      const baseURL = await serve('application/json', (response) => response.end(message))
+      const answer = await anthropic({ apiKey, baseURL }).chat?.(hello, context)
+      expect(meters(answer?.usage)).toEqual({ input: '7', output: '3', ...searches })
+      expect(answer?.usage).toMatchObject({ certainty: 'floor', raw: usage })
+    }
+  })
+
+  it('is read where its server writes null for what does not apply', async () => {
+    const pieces = [
+      { error: null, choices: [{ index: null, delta: { content: 'Hi', tool_calls: null }, finish_reason: null }], usage: null },
+      { error: null, choices: [{ index: null, delta: null, finish_reason: 'stop' }], usage: null },
+    ]
+    const events = await collect(openai({ apiKey, baseURL: await serveEvents(pieces) }).streamChat?.(hello, context))
+    expect(events).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'finish', finishReason: 'stop' },
+    ])
+    const sound = [
+      { type: 'speech.audio.delta', audio: 'AAAA', error: null },
+      { type: 'speech.audio.done', error: null },
+    ]
+    const spoken = await collect(openai({ apiKey, baseURL: await serveEvents(sound) }).streamSpeech?.(speech, context))
+    expect(spoken).toMatchObject([{ type: 'audio' }, { type: 'finish' }])
+  })
+
   it('tells that Claude answered fast, which has a price of its own', async () => {
     const counts = { input_tokens: 5, output_tokens: 3, service_tier: 'standard' }
     const impossible = { ...counts, output_tokens_details: { thinking_tokens: 4 } }

@@ -7,7 +7,7 @@ import { anthropicUsage } from '../usage/anthropic.ts'
 const BYTES_PER_TOKEN = 4
 
 /**
- * Reads the usage of a message. If a server's counts contradict each other, it uses input and output tokens alone, so that
+ * Reads the usage of a message. If a server's counts contradict each other, it uses input and output tokens and searches alone, so that
  * neither the answer nor the charge is lost. That is a floor, because cache tokens count separately.
  *
  * @param block  the `usage` of an answer, unchanged
@@ -16,8 +16,9 @@ const BYTES_PER_TOKEN = 4
 export function messageUsage(block: unknown): Usage | undefined {
   const usage = readable(() => anthropicUsage(block))
   if (usage) return usage
-  const { input_tokens, output_tokens, service_tier, speed } = asRecord(block) ?? {}
-  const sides = readable(() => anthropicUsage({ input_tokens, output_tokens, service_tier, speed }))
+  const { input_tokens, output_tokens, service_tier, speed, server_tool_use } = asRecord(block) ?? {}
+  const alone = { input_tokens, output_tokens, service_tier, speed }
+  const sides = readable(() => anthropicUsage({ ...alone, server_tool_use })) ?? readable(() => anthropicUsage(alone))
   return sides && { ...sides, certainty: 'floor', raw: block }
 }
 
