@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { openai } from '@farebox/providers/openai'
+import { anthropicUsage } from '@farebox/providers/usage'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect, failureOf, meters } from './outcomes.ts'
 import { grokUsageBlock } from './usage-replies.ts'
@@ -160,6 +161,11 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     }
   })
 
+  it('of Claude that counts its searches alone is charged with them', () => {
+    const usage = anthropicUsage({ input_tokens: 0, output_tokens: 0, server_tool_use: { web_search_requests: 2 } })
+    expect(meters(usage)).toEqual({ input: '0', output: '0', web_searches: '2' })
+  })
+
   it('is read where its server writes null for what does not apply', async () => {
     const pieces = [
       { error: null, choices: [{ index: null, delta: { content: 'Hi', tool_calls: null }, finish_reason: null }], usage: null },
@@ -193,6 +199,7 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       const events = [
         { type: 'message_start', message: { usage } },
         { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } },
+        { type: 'message_delta', delta: {}, usage: null },
         { type: 'message_stop' },
       ]
       const lines = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
