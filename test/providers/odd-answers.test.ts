@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { openai } from '@farebox/providers/openai'
+import { anthropicUsage } from '@farebox/providers/usage'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect, failureOf, meters } from './outcomes.ts'
 import { grokUsageBlock } from './usage-replies.ts'
@@ -11,6 +13,34 @@ const apiKey = 'a-key'
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const hello = { model: 'a-model', messages: [{ role: 'user' as const, content: 'Hello' }] }
 const speech = { model: 'gpt-4o-mini-tts', text: 'Hello', format: 'mp3' as const }
+
+describe('a request without tools and stop sequences', () => {
+  it.each([
+    ['OpenAI chat', { choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }] }, openai],
+    ['OpenAI responses', { status: 'completed', output: [] }, (options: object) => openai({ ...options, api: 'responses' })],
+    ['Anthropic', { content: [], stop_reason: 'end_turn' }, anthropic],
+  ] as const)(
+    'has no empty list of them for %s, which providers refuse, nor a choice among none',
+    async (_, answer, adapterOf) => {
+      const bodies: Record<string, unknown>[] = []
+      const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(answer)), {}, bodies)
+      const { chat } = adapterOf({ apiKey, baseURL })
+      const lists = ['tools', 'stop', 'stop_sequences', 'tool_choice']
+      const sent = async (given: object) => {
+        await chat?.({ ...hello, ...given }, context)
+        return lists.filter((name) => name in (bodies.at(-1) ?? {}))
+      }
+      for (const toolChoice of ['auto', 'none'] as const) expect(await sent({ tools: [], stop: [], toolChoice })).toEqual([])
+      // The caller’s mistake, for the provider to refuse.
+      expect(await sent({ tools: [], toolChoice: 'required' })).toEqual(['tool_choice'])
+      const own = { tools: [{ type: 'web_search' }] }
+      expect(await sent({ tools: [], toolChoice: 'auto', providerOptions: own })).toEqual(['tools', 'tool_choice'])
+      expect(bodies.at(-1)).toMatchObject(own)
+      const tools = [{ name: 'weather', parameters: { type: 'object' } }]
+      expect(await sent({ tools, toolChoice: 'none' })).toEqual(['tools', 'tool_choice'])
+    },
+  )
+})
 
 describe('an answer of a server that speaks a provider’s protocol in its own way', () => {
   it('has not ended with a finish reason that is empty', async () => {
@@ -56,6 +86,126 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         await anthropic({ apiKey, baseURL: ofAnthropic }).chat?.(hello, context),
       ]
       expect(told.map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual(told.map(() => serviceTier))
+    }
+  })
+
+  it('is refused as its error says, though its status is that of success, plain and streamed', async () => {
+    const json = (body: object) => serve('application/json', (response) => response.end(JSON.stringify(body)))
+    const told = { message: 'Slow down', type: 'rate_limit_error' }
+    for (const [error, facts] of [
+      [
+        { ...told, code: 429 },
+        { kind: 'rate_limited', status: 429 },
+      ],
+      [{ ...told, code: 'insufficient_quota' }, { kind: 'quota_exhausted' }],
+    ] as const) {
+      const baseURL = await json({ error })
+      for (const api of ['chat', 'responses'] as const)
+        for (const transport of ['sdk', 'fetch'] as const) {
+          const adapter = openai({ apiKey, baseURL, api, transport })
+          expect(await failureOf(adapter.chat?.(hello, context))).toMatchObject(facts)
+          expect(await failureOf(collect(adapter.streamChat?.(hello, context)))).toMatchObject(facts)
+        }
+    }
+    const ofAnthropic = anthropic({ apiKey, baseURL: await json({ type: 'error', error: { type: 'overloaded_error' } }) })
+    expect(await failureOf(ofAnthropic.chat?.(hello, context))).toMatchObject({ kind: 'overloaded' })
+    const whole = openai({ apiKey, baseURL: await json({ choices: [] }) })
+    expect(await failureOf(collect(whole.streamChat?.(hello, context)))).toMatchObject({ kind: 'incomplete' })
+    const cut = openai({ apiKey, baseURL: await serve('application/json', (response) => response.end('{"error":')) })
+    expect(await failureOf(collect(cut.streamChat?.(hello, context)))).toMatchObject({ kind: 'malformed' })
+  })
+
+  it('has not counted what was asked, where its stream begins with zeros and is cut', async () => {
+    const cut = async (usage: object) => {
+      const lines = [
+        { type: 'message_start', message: { usage } },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'A heron, which' } },
+      ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+      const baseURL = await serve('text/event-stream', (response) => response.end(lines.join('')))
+      return failureOf(collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context)))
+    }
+    const floor = { certainty: 'floor' }
+    expect(await cut({ input_tokens: 0, output_tokens: 0 })).toMatchObject({ kind: 'incomplete', usage: undefined })
+    expect(await cut({ input_tokens: 5, output_tokens: 0 })).toMatchObject({ kind: 'incomplete', usage: floor })
+    for (const field of ['cache_read_input_tokens', 'cache_creation_input_tokens'])
+      expect(await cut({ input_tokens: 0, output_tokens: 0, [field]: 9 })).toMatchObject({ kind: 'incomplete', usage: floor })
+  })
+
+  it('has not measured a recording, where it says that it took no time', async () => {
+    const audio = { data: readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)), mediaType: 'audio/wav' }
+    const answer = { text: 'Hello', usage: { type: 'duration', seconds: 0 }, duration: 0, audio_duration_secs: 0 }
+    const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(answer)))
+    for (const adapter of [openai({ apiKey, baseURL }), cartesia({ apiKey, baseURL })]) {
+      const heard = await adapter.transcribe?.({ model: 'a-model', audio }, context)
+      expect(heard?.usage).toMatchObject({
+        certainty: 'derived',
+        quantities: [{ quantity: expect.toSatisfy((length) => length > 0n) }],
+      })
+      const unknown = { data: new Uint8Array(64), mediaType: 'audio/mpeg' }
+      expect(await adapter.transcribe?.({ model: 'a-model', audio: unknown }, context)).not.toHaveProperty('usage')
+    }
+  })
+
+  it('of Claude is charged with its searches, where its tokens contradict each other, and without, where they are no count', async () => {
+    const impossible = { input_tokens: 7, output_tokens: 3, output_tokens_details: { thinking_tokens: 5 } }
+    for (const [web_search_requests, searches] of [
+      [2, { web_searches: '2' }],
+      [-2, {}],
+    ] as const) {
+      const usage = { ...impossible, server_tool_use: { web_search_requests } }
+      const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage })
+      const baseURL = await serve('application/json', (response) => response.end(message))
+      const answer = await anthropic({ apiKey, baseURL }).chat?.(hello, context)
+      expect(meters(answer?.usage)).toEqual({ input: '7', output: '3', ...searches })
+      expect(answer?.usage).toMatchObject({ certainty: 'floor', raw: usage })
+    }
+  })
+
+  it('of Claude that counts its searches alone is charged with them', () => {
+    const usage = anthropicUsage({ input_tokens: 0, output_tokens: 0, server_tool_use: { web_search_requests: 2 } })
+    expect(meters(usage)).toEqual({ input: '0', output: '0', web_searches: '2' })
+  })
+
+  it('is read where its server writes null for what does not apply', async () => {
+    const pieces = [
+      { error: null, choices: [{ index: null, delta: { content: 'Hi', tool_calls: null }, finish_reason: null }], usage: null },
+      { error: null, choices: [{ index: null, delta: null, finish_reason: 'stop' }], usage: null },
+    ]
+    const events = await collect(openai({ apiKey, baseURL: await serveEvents(pieces) }).streamChat?.(hello, context))
+    expect(events).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'finish', finishReason: 'stop' },
+    ])
+    const sound = [
+      { type: 'speech.audio.delta', audio: 'AAAA', error: null },
+      { type: 'speech.audio.done', error: null },
+    ]
+    const spoken = await collect(openai({ apiKey, baseURL: await serveEvents(sound) }).streamSpeech?.(speech, context))
+    expect(spoken).toMatchObject([{ type: 'audio' }, { type: 'finish' }])
+  })
+
+  it('tells that Claude answered fast, which has a price of its own', async () => {
+    const counts = { input_tokens: 5, output_tokens: 3, service_tier: 'standard' }
+    const impossible = { ...counts, output_tokens_details: { thinking_tokens: 4 } }
+    for (const [usage, serviceTier] of [
+      [{ ...counts, speed: 'fast' }, 'fast'],
+      [{ ...impossible, speed: 'fast' }, 'fast'],
+      [{ ...counts, speed: 'standard' }, undefined],
+      [{ ...counts, speed: null }, undefined],
+    ] as const) {
+      const message = JSON.stringify({ content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn', usage })
+      const plain = await serve('application/json', (response) => response.end(message))
+      const told = [await anthropic({ apiKey, baseURL: plain }).chat?.(hello, context)]
+      const events = [
+        { type: 'message_start', message: { usage } },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } },
+        { type: 'message_delta', delta: {}, usage: null },
+        { type: 'message_stop' },
+      ]
+      const lines = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+      const stream = await serve('text/event-stream', (response) => response.end(lines.join('')))
+      const last = (await collect(anthropic({ apiKey, baseURL: stream }).streamChat?.(hello, context))).at(-1)
+      expect([...told, last].map((one) => one && 'usage' in one && one.usage?.serviceTier)).toEqual([serviceTier, serviceTier])
     }
   })
 
@@ -257,10 +407,16 @@ function serveEvents(events: readonly object[]): Promise<string> {
   )
 }
 
-async function serve(mediaType: string, answer: (response: ServerResponse) => void, headers: object = {}): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume()
-    request.once('end', () => answer(response.writeHead(200, { 'content-type': mediaType, ...headers })))
+async function serve(
+  mediaType: string,
+  answer: (response: ServerResponse) => void,
+  headers: object = {},
+  bodies: object[] = [],
+): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await Array.fromAsync(request)).toString()
+    if (body.startsWith('{')) bodies.push(JSON.parse(body))
+    answer(response.writeHead(200, { 'content-type': mediaType, ...headers }))
   })
   onTestFinished(async () => {
     server.closeAllConnections()

@@ -418,6 +418,10 @@ describe('a failure of OpenAI', () => {
       kind: 'unsupported',
     },
     {
+      fault: { type: 'status', status: 400, body: errorBody('x', 'invalid_request_error', 'array_above_max_length', 'stop') },
+      kind: 'unsupported',
+    },
+    {
       fault: { type: 'status', status: 422, body: errorBody('x', 'invalid_request_error', null, 'tools[0].name') },
       kind: 'invalid_request',
     },

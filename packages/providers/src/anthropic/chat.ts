@@ -27,6 +27,8 @@ export async function chat(connection: AnthropicConnection, request: ChatRequest
 
 function readMessage({ name }: AnthropicConnection, request: ChatRequest, { data, requestId }: SdkAnswer): ChatResult {
   const message = asRecord(data)
+  // Some servers answer 200 to what they refuse. SDK errors have the body in `error`.
+  if (message?.type === 'error') throw { error: message, requestID: requestId }
   if (!message || !Array.isArray(message.content)) throw malformed(name, 'a message', requestId)
   const blocks = message.content.map((block: unknown) => asRecord(block) ?? {})
   const toolCalls = blocks.flatMap(toolCall)

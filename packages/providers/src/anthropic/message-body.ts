@@ -1,6 +1,7 @@
 import type Anthropic from '@anthropic-ai/sdk'
 import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
+import { withoutEmptyLists } from '../adapter/without-empty-lists.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
 import { conversation } from './content-blocks.ts'
@@ -31,7 +32,7 @@ export function streamMessageBody(limits: Limits, request: ChatRequest): StreamB
 }
 
 function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
-  const { model, temperature, stop, tools, toolChoice, providerOptions = {} } = request
+  const { model, temperature, stop, tools, toolChoice, providerOptions = {} } = withoutEmptyLists(request)
   if (stop?.some((sequence) => sequence.trim() === '')) {
     const message = `${name} knows no stop sequences of white space alone`
     throw new ProviderError(message, { provider: name, kind: 'unsupported', providerParameter: 'stop' })

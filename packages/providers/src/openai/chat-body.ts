@@ -1,5 +1,6 @@
 import type { ChatMessage, ChatRequest, ContentPart } from '@farebox/core'
 import type OpenAI from 'openai'
+import { withoutEmptyLists } from '../adapter/without-empty-lists.ts'
 import { checkStop, takesTemperature } from './model-parameters.ts'
 
 type MessageParam = OpenAI.Chat.Completions.ChatCompletionMessageParam
@@ -27,8 +28,9 @@ export function streamChatBody(provider: string, request: ChatRequest): StreamBo
   }
 }
 
-function fields(provider: string, request: ChatRequest) {
-  checkStop(provider, request)
+function fields(provider: string, given: ChatRequest) {
+  checkStop(provider, given)
+  const request = withoutEmptyLists(given)
   return {
     model: request.model,
     messages: callsTogether(request.messages).map(message),

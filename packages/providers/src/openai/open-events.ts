@@ -1,4 +1,5 @@
 import { asRecord, asRequestId, malformed } from '../adapter/answer.ts'
+import { joinBytes } from '../adapter/bytes.ts'
 import { closingMark } from '../adapter/closing-mark.ts'
 import { EventParser } from '../adapter/event-parser.ts'
 import { type Answer, headerOf, readAnswer } from '../adapter/read-body.ts'
@@ -51,12 +52,19 @@ export async function openEvents(
 
 function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId: string | undefined) {
   const parser = new EventParser()
+  /** The chunks of an answer that may be plain JSON, as no stream begins with a brace. */
+  let plain: Uint8Array[] | undefined = []
   let failure: { thrown: unknown } | undefined
   let isDone = false
   async function next(): Promise<IteratorResult<readonly unknown[], undefined>> {
     while (!isDone && !failure) {
       const step = await call.race(chunks.next())
-      if (step.done) break
+      if (step.done) {
+        if (plain) throwRefusal(plain, requestId)
+        break
+      }
+      if (plain?.length === 0 && step.value[0] !== BRACE) plain = undefined
+      plain?.push(step.value)
       const events: unknown[] = []
       try {
         for (const data of parser.read(step.value)) {
@@ -81,6 +89,13 @@ function parse(data: string, requestId: string | undefined): unknown {
   const { error } = asRecord(event) ?? {}
   if (error) throw { ...asRecord(error), requestID: requestId }
   return event
+}
+
+const BRACE = 0x7b
+
+/** Throws the error of an answer that is no stream. Some servers answer 200 to what they refuse, with the error alone. */
+function throwRefusal(chunks: readonly Uint8Array[], requestId: string | undefined): void {
+  if (chunks.length > 0) parse(new TextDecoder().decode(joinBytes(chunks)), requestId)
 }
 
 /** Waits for the body's end. After the closing mark nothing matters, not even a failure. */

@@ -51,6 +51,8 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map<string, Pro
   // What this model refuses, another may take.
   ['unsupported_parameter', 'unsupported'],
   ['unsupported_value', 'unsupported'],
+  // More than four stop sequences, or more than 128 tools.
+  ['array_above_max_length', 'unsupported'],
   ['request_too_large', 'unsupported'],
   ['max_tokens_too_high', 'unsupported'],
   // Codes of failed responses, which have no status. OpenAI calls a flagged prompt invalid.

@@ -1,7 +1,7 @@
 import { formatQuantity, type Usage } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
 import { writeWav } from '../adapter/wav.ts'
-import { chatUsage, transcriptionUsage } from './openai-usage.ts'
+import { chatUsage, responseUsage, transcriptionUsage } from './openai-usage.ts'
 
 const meters = (usage: Usage | undefined) =>
   Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
@@ -52,6 +52,23 @@ describe('chatUsage', () => {
     expect(chatUsage({ prompt_tokens: 12 })).toBeUndefined()
     expect(chatUsage({ prompt_tokens: 12, completion_tokens: -1 })).toBeUndefined()
     expect(chatUsage({ prompt_tokens: '12', completion_tokens: 3 })).toBeUndefined()
+  })
+})
+
+describe('responseUsage', () => {
+  const searched = { web_search: { num_requests: 3 } }
+
+  it('keeps the searches where the tokens contradict each other, and the tokens where the searches are no count', () => {
+    const usage = { input_tokens: 7, output_tokens: 3, output_tokens_details: { reasoning_tokens: 5 } }
+    const told = responseUsage({ usage, tool_usage: searched })
+    expect(meters(told)).toEqual({ input: '7', output: '3', web_searches: '3' })
+    expect(told).toMatchObject({ certainty: 'derived', raw: usage })
+    const counted = { input_tokens: 7, output_tokens: 3, output_tokens_details: { reasoning_tokens: 1 } }
+    for (const num_requests of ['3', -1, 1e15]) {
+      const clear = responseUsage({ usage: counted, tool_usage: { web_search: { num_requests } } })
+      expect(meters(clear)).toEqual({ input: '7', output: '2', reasoning: '1' })
+      expect(clear?.certainty).toBe('exact')
+    }
   })
 })
 

@@ -22,7 +22,8 @@ export function chatUsage(block: unknown, tier?: unknown): Usage | undefined {
 /** Reads the usage of a response, like {@link chatUsage}, and that of its tools, which a response reports apart. */
 export function responseUsage(response: Record<string, unknown> | undefined): Usage | undefined {
   const { usage, tool_usage, service_tier } = response ?? {}
-  const read = readable(() => openaiResponseUsage(usage, tool_usage)) ?? orTotals(openaiResponseUsage, usage, totals(usage))
+  const withTools = (block: unknown) => openaiResponseUsage(block, tool_usage)
+  const read = orTotals(withTools, usage, totals(usage)) ?? orTotals(openaiResponseUsage, usage, totals(usage))
   return read && { ...read, ...tierOf(service_tier) }
 }
 

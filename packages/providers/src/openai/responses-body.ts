@@ -1,5 +1,6 @@
 import { type ChatMessage, type ChatRequest, type ContentPart, ProviderError } from '@farebox/core'
 import type OpenAI from 'openai'
+import { withoutEmptyLists } from '../adapter/without-empty-lists.ts'
 import { takesTemperature } from './model-parameters.ts'
 
 type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming
@@ -22,8 +23,9 @@ export function streamResponsesBody(provider: string, request: ChatRequest): Str
   return { ...request.providerOptions, ...fields(provider, request), stream: true }
 }
 
-function fields(provider: string, request: ChatRequest) {
-  if (request.stop !== undefined && request.stop.length > 0) {
+function fields(provider: string, given: ChatRequest) {
+  const request = withoutEmptyLists(given)
+  if (request.stop !== undefined) {
     const message = `${provider} does not support stop sequences in its Responses API`
     throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'stop' })
   }

@@ -19,7 +19,8 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
     })
     const response = asRecord(data)
     usage = responseUsage(response)
-    if (response?.status === 'failed') throw response.error
+    // Some servers answer 200 to what they refuse, with the error alone.
+    if (response?.status === 'failed' || asRecord(response?.error)) throw response?.error
     const reason = response && endOf(response)
     if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
     const { text, isRefusal, toolCalls } = readOutput(response?.output)

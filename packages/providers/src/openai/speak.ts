@@ -70,7 +70,7 @@ export async function* streamSpeech(
           const step = done ? await closingMark(reading.catch(() => undefined)) : await reading
           if (!step || step.done) break
           const event = parse(step.value)
-          if (event?.error !== undefined) throw event.error
+          if (event?.error) throw event.error
           if (event?.type === 'speech.audio.done') done = { usage: event.usage ?? undefined }
           const audio = event?.type === 'speech.audio.delta' ? asText(event.audio) : undefined
           if (!audio) continue

@@ -40,7 +40,7 @@ function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNu
 function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
   const choice = asRecord(given)
   // A request may ask for several answers. The caller pays for all, and gets the first, as in a plain chat.
-  if (!choice || (choice.index !== undefined && choice.index !== 0)) return []
+  if (!choice || (choice.index ?? 0) !== 0) return []
   const reason = asText(choice.finish_reason)
   // Some servers send an empty reason until the last chunk.
   if (reason) answer.finishReason = finishReason(reason)

@@ -8,7 +8,8 @@ const messages: TokenSource = { name: 'Anthropic messages', inputIncludes: [], o
 
 /**
  * Reads the `usage` of a message. It separates cache writes by lifetime where Anthropic does, because one hour costs more than
- * five minutes. Anthropic bills the searches of its server tools per request, and some tiers of service at prices of their own.
+ * five minutes. Anthropic bills the searches of its server tools per request, and some tiers of service at prices of their own:
+ * `speed: 'fast'` is the tier `fast`.
  *
  * @returns `undefined` when the block is absent, lacks its input or output tokens, or has no tokens at all
  * @throws {InvalidUsageError} the counts contradict each other, or are not counts
@@ -43,7 +44,7 @@ export function anthropicUsage(usage: unknown): Usage | undefined {
   return {
     quantities: [...tokens, ...(searches ? [webSearches(searches)] : [])],
     certainty: 'exact',
-    ...tierOf(given?.service_tier),
+    ...tierOf(given?.service_tier, given?.speed),
     raw: usage,
   }
 }
