@@ -162,7 +162,7 @@ describe('a ledger in a SQLite file', () => {
       const other = new Ledger<unknown>(sqlite({ filename, prefix: 'team_2_', views: false, writer }))
       const { pending } = await other.planMigration()
       expect(pending.map(({ sql }) => sql).join()).not.toContain('farebox_')
-      expect((await other.migrate()).applied).toEqual(['ledger', 'rollup_carries'])
+      expect((await other.migrate()).applied).toEqual(['ledger', 'rollup_carries', 'budgets_by_spender'])
       expect((await other.planMigration()).pending).toEqual([])
       await other.openAccount({ accountId, name: 'another Ada' })
       await other.grant({ accountId, amount: credits(8) })
@@ -192,7 +192,12 @@ describe('a ledger in a SQLite file', () => {
     database.exec('CREATE TABLE mine (id TEXT)')
     database.close()
     const before = readFileSync(host)
-    expect((await absent.planMigration()).pending.map(({ name }) => name)).toEqual(['ledger', 'views', 'rollup_carries'])
+    expect((await absent.planMigration()).pending.map(({ name }) => name)).toEqual([
+      'ledger',
+      'views',
+      'rollup_carries',
+      'budgets_by_spender',
+    ])
     expect(readFileSync(host).equals(before)).toBe(true)
     await absent.close()
   })
@@ -201,7 +206,7 @@ describe('a ledger in a SQLite file', () => {
     const nowhere = new Ledger(sqlite({ filename: join(folder, 'none', 'credits.db') }))
     await expect(nowhere.migrate()).rejects.toThrow(LedgerUnavailableError)
     mkdirSync(join(folder, 'none'))
-    expect((await nowhere.migrate()).applied).toEqual(['ledger', 'views', 'rollup_carries'])
+    expect((await nowhere.migrate()).applied).toEqual(['ledger', 'views', 'rollup_carries', 'budgets_by_spender'])
     await nowhere.close()
 
     const directory = new Ledger(sqlite({ filename: folder }))

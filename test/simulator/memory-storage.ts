@@ -120,6 +120,7 @@ function isWanted(kind: LoadKind, row: Row): boolean {
   if (where === undefined) return true
   if (where === `state = 'open'`) return row.state === 'open'
   if (where === 'remaining > 0') return (row.remaining as bigint) > 0n
+  if (where === 'user_id IS NULL AND api_key_id IS NULL') return row.userId === null && row.apiKeyId === null
   throw new Error(`the storage in memory does not know the condition ${where}`)
 }
 

@@ -320,6 +320,10 @@ SET
   cost = cost % 1000000000000000000
 WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
 ` },
+    { number: 4, name: 'budgets_by_spender', sql: `-- An account may have a budget for each of thousands of users or keys, and a change of it reads those of one.
+CREATE INDEX farebox_budgets_user ON farebox_budgets (account_id, user_id, api_key_id);
+CREATE INDEX farebox_budgets_key ON farebox_budgets (account_id, api_key_id) WHERE api_key_id IS NOT NULL;
+` },
   ],
   postgres: [
     { number: 1, name: 'ledger', sql: `-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
@@ -639,6 +643,10 @@ SET
   cost_carry = cost / 1000000000000000000,
   cost = cost % 1000000000000000000
 WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
+` },
+    { number: 4, name: 'budgets_by_spender', sql: `-- An account may have a budget for each of thousands of users or keys, and a change of it reads those of one.
+CREATE INDEX farebox_budgets_user ON {schema}.farebox_budgets (account_id, user_id, api_key_id);
+CREATE INDEX farebox_budgets_key ON {schema}.farebox_budgets (account_id, api_key_id) WHERE api_key_id IS NOT NULL;
 ` },
   ],
 }

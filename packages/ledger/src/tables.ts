@@ -314,7 +314,11 @@ export const loads = {
   apiKey: { table: 'api_keys', by: ['account_id', 'api_key_id'] },
   keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
   keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },
-  budgets: { table: 'budgets', by: ['account_id'] },
+  budget: { table: 'budgets', by: ['account_id', 'budget_id'] },
+  /** Budgets in which the work of every user and key counts. An account may have thousands of others, so those are read by spender. */
+  sharedBudgets: { table: 'budgets', by: ['account_id'], where: 'user_id IS NULL AND api_key_id IS NULL' },
+  userBudgets: { table: 'budgets', by: ['account_id', 'user_id'] },
+  keyBudgets: { table: 'budgets', by: ['account_id', 'api_key_id'] },
   event: { table: 'events', by: ['account_id', 'event_id'] },
   document: { table: 'documents', by: ['account_id', 'kind', 'document_id'] },
 } as const satisfies Record<string, Load>

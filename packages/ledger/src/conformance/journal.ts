@@ -384,9 +384,9 @@ export function exerciseJournal(suite: Suite): void {
     })
 
     it('verify reads more than one page of one moment, while others write and the event loop gets its turns', async () => {
-      const accountId = await suite.account(1_000)
+      const accountId = await suite.account(10_000)
       const charge = () => suite.another().charge({ accountId, ...work, usage: usage(1) })
-      await Promise.all(Array.from({ length: 450 }, charge))
+      await Promise.all(Array.from({ length: 1_500 }, charge))
       let pages = 0
       let turns = 0
       const counting = setInterval(() => void turns++, 0)
@@ -399,11 +399,11 @@ export function exerciseJournal(suite: Suite): void {
         },
       })
       clearInterval(counting)
-      expect(report).toMatchObject({ mismatches: [], usageRecords: 450 })
-      expect(pages).toBeGreaterThan(9)
+      expect(report).toMatchObject({ mismatches: [], usageRecords: 1_500 })
+      expect(pages).toBeGreaterThan(20)
       expect(turns).toBeGreaterThan(3)
       await Promise.all(writing)
-      expect(await suite.ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 450 + writing.length })
+      expect(await suite.ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 1_500 + writing.length })
     })
 
     it('verify refuses an option that it does not know', async () => {

@@ -21,7 +21,7 @@ export interface TightestBudget {
 /** The budgets in which a spender's work counts, each in its current window. */
 export function budgetsOf(state: LedgerState, account: AccountRow, spender: Spender, now: number): BudgetRow[] {
   if (!account.hasBudgets) return []
-  const applicable = state.budgets(account.accountId).filter((budget) => appliesTo(budget, spender))
+  const applicable = state.budgetsOf(account.accountId, [spender])
   for (const budget of applicable) {
     if (budget.windowEnd === null || now < budget.windowEnd) continue
     startWindow(budget, now)
@@ -132,8 +132,7 @@ export function uncountInBudgets(
   spenders: readonly Spender[],
   moved: readonly BudgetUse[] = [],
 ): void {
-  for (const budget of state.budgets(accountId)) {
-    if (!spenders.some((spender) => appliesTo(budget, spender))) continue
+  for (const budget of state.budgetsOf(accountId, spenders)) {
     const mine = uses.filter(({ budgetId }) => budgetId === budget.budgetId)
     for (const use of moveUses(mine, microCredits(amount - usedOf(moved, budget.budgetId)))) {
       if (use.windowStart !== budget.windowStart) continue

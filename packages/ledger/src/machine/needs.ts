@@ -20,6 +20,14 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     if (state.has(kind, key) || !seen.add(kind, key)) return
     getOrInsert(wanted, kind, () => []).push(key)
   }
+  /** The budgets in which work of a spender may count. A user or key that is not known yet is that of a row still to be loaded. */
+  const wantBudgetsOf = (accountId: string, spender?: { userId?: string | null; apiKeyId?: string | null }): void => {
+    if (!state.account(accountId)?.hasBudgets) return
+    const { userId, apiKeyId } = spender ?? {}
+    want('sharedBudgets', accountId)
+    if (userId !== null && userId !== undefined) want('userBudgets', accountId, userId)
+    if (apiKeyId !== null && apiKeyId !== undefined) want('keyBudgets', accountId, apiKeyId)
+  }
   const wantWorkflow = (accountId: string, workflowId: string | null | undefined): void => {
     // Each workflow leads to its parent, and the first also names the root, so that two levels take only one more load.
     for (let next = workflowId; next !== null && next !== undefined; ) {
@@ -27,13 +35,24 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       const row = state.workflow(accountId, next)
       if (row) want('workflow', accountId, row.rootId)
       if (row && row.reserve !== null) want('hold', accountId, reserveIdOf(next))
+      wantBudgetsOf(accountId, row)
       next = row?.parentId
     }
   }
 
+  /** A hold, and what it belongs to. */
+  const wantHold = (accountId: string, holdId: string): void => {
+    want('hold', accountId, holdId)
+    const hold = state.hold(accountId, holdId)
+    wantBudgetsOf(accountId, hold)
+    wantWorkflow(accountId, hold?.workflowId)
+  }
+
   /** The holds that a workflow releases when it closes. */
   const wantHoldsOf = (accountId: string, workflowId: string | null | undefined): void => {
-    if (workflowId !== null && workflowId !== undefined) want('workflowHolds', accountId, workflowId)
+    if (workflowId === null || workflowId === undefined) return
+    want('workflowHolds', accountId, workflowId)
+    for (const hold of state.openHolds(accountId, workflowId)) wantBudgetsOf(accountId, hold)
   }
 
   const wantGrantsOf = (accountId: string, lots: readonly Lot[]): void => {
@@ -69,36 +88,42 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
       continue
     }
     want('grants', accountId)
-    if (account?.hasBudgets) want('budgets', accountId)
     const at = Math.max(now, account?.updatedAt ?? 0)
     if (account && account.nextDueAt !== null && account.nextDueAt <= at) {
       want('openHolds', accountId)
-      for (const hold of state.openHolds(accountId)) if (dueAt(hold) <= at) wantWorkflow(accountId, hold.workflowId)
+      for (const hold of state.openHolds(accountId)) {
+        if (dueAt(hold) > at) continue
+        wantBudgetsOf(accountId, hold)
+        wantWorkflow(accountId, hold.workflowId)
+      }
     }
     switch (verb) {
       case 'placeHold':
         if (isRepeatable) want('hold', accountId, input.holdId)
+        wantBudgetsOf(accountId, input)
+        wantBudgetsOf(accountId, input.opensWorkflow)
         wantWorkflow(accountId, input.workflowId)
         break
       case 'settleHold':
-        want('hold', accountId, input.holdId)
+        wantHold(accountId, input.holdId)
         if (!isFirstSettlement(state, operation)) want('usage', accountId, input.usageId)
         if (input.partOf !== undefined) want('usage', accountId, input.partOf)
-        wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
         if (input.closesWorkflow) wantHoldsOf(accountId, workflowOfHold(accountId, input.holdId))
         break
       case 'extendHold':
       case 'releaseHold':
-        want('hold', accountId, input.holdId)
-        wantWorkflow(accountId, state.hold(accountId, input.holdId)?.workflowId)
+        wantHold(accountId, input.holdId)
         break
       case 'charge':
         if (isRepeatable) want('usage', accountId, input.usageId)
+        wantBudgetsOf(accountId, input)
+        wantBudgetsOf(accountId, input.opensWorkflow)
         wantWorkflow(accountId, input.workflowId)
         if (input.closesWorkflow) wantHoldsOf(accountId, input.workflowId)
         break
       case 'openWorkflow':
         if (isRepeatable) want('workflow', accountId, input.workflowId)
+        wantBudgetsOf(accountId, input)
         wantWorkflow(accountId, input.parentId)
         break
       case 'closeWorkflow':
@@ -118,7 +143,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('keyServices', accountId, input.apiKeyId)
         break
       case 'setBudget':
-        want('budgets', accountId)
+        want('budget', accountId, input.budgetId)
         want('openHolds', accountId)
         break
       case 'refund':
@@ -127,6 +152,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('usage', accountId, input.usageId)
         want('corrections', accountId, input.usageId)
         const record = state.usage(accountId, input.usageId)
+        wantBudgetsOf(accountId, record)
         wantWorkflow(accountId, record?.workflowId)
         if (record && record.holdId !== null) want('hold', accountId, record.holdId)
         wantGrantsOf(accountId, record?.lots ?? [])

@@ -84,7 +84,7 @@ export function spendersOf(state: LedgerState, hold: HoldRow, { reserves = [] }:
 
 /** The budget uses of a hold that count for one of these spenders. */
 function usesFor(state: LedgerState, { accountId, budgets: uses }: HoldRow, spenders: readonly Spender[]): BudgetUse[] {
-  const counting = state.budgets(accountId).filter((budget) => spenders.some((spender) => appliesTo(budget, spender)))
+  const counting = state.budgetsOf(accountId, spenders)
   const ids = new Set(counting.map(({ budgetId }) => budgetId))
   return uses.filter(({ budgetId }) => ids.has(budgetId))
 }

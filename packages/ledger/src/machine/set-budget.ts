@@ -9,7 +9,7 @@ import { isSameZone } from './windows.ts'
 /** Sets or changes a budget. What was used in the current window stays counted, unless the budget's scope or window changes. */
 export function setBudget({ state, account, now }: Step, input: Operations['setBudget']): Decision<'setBudget'> {
   const { budgetId, limit, mode, period, timeZone, alertsAtPercent } = input
-  const known = state.budgets(account.accountId).find((budget) => budget.budgetId === budgetId)
+  const known = state.budget(account.accountId, budgetId)
   const scope = {
     userId: input.userId ?? null,
     apiKeyId: input.apiKeyId ?? null,

@@ -15,6 +15,7 @@ import type {
   WorkflowRow,
 } from '../rows.ts'
 import { type LoadKind, loads, tables } from '../tables.ts'
+import { appliesTo, type Spender } from './budgets.ts'
 import { burnOrder } from './burn-order.ts'
 import { getOrInsert } from './get-or-insert.ts'
 import { KeySet, restOf } from './key-set.ts'
@@ -51,7 +52,9 @@ export class LedgerState {
   /** The rows added since they were last taken, of the tables that grow. */
   readonly #newRows = new Map<TableName, object[]>(growing.map((name) => [name, []]))
   readonly #grants = new Map<string, GrantRow[]>()
+  /** The loaded budgets of each account, and the accounts that have any stored. */
   readonly #budgets = new Map<string, BudgetRow[]>()
+  readonly #budgeted = new Set<string>()
   /** By account and idempotency key. */
   readonly #entries = new Map<string, Map<string, EntryRow>>()
 
@@ -71,7 +74,9 @@ export class LedgerState {
     }
     if (request.kind === 'entry') for (const row of rows) this.#remember(row as EntryRow)
     if (request.kind === 'grants') this.#group(this.#grants, request, (rows as GrantRow[]).toSorted(burnOrder))
-    if (request.kind === 'budgets') this.#group(this.#budgets, request, (rows as BudgetRow[]).toSorted(byId))
+    if (request.kind === 'account') for (const row of rows as AccountRow[]) if (row.hasBudgets) this.#budgeted.add(row.accountId)
+    if (table === 'budgets')
+      for (const accountId of new Set((rows as BudgetRow[]).map((row) => row.accountId))) this.#listBudgets(accountId)
   }
 
   account(accountId: string): AccountRow | undefined {
@@ -145,8 +150,23 @@ export class LedgerState {
     return this.#get('documents', accountId, restOf([accountId, kind, documentId]))
   }
 
+  budget(accountId: string, budgetId: string): BudgetRow | undefined {
+    return this.#get('budgets', accountId, budgetId)
+  }
+
+  /** The budgets that were loaded for an account: those of everybody whose work the batch concerns. */
   budgets(accountId: string): BudgetRow[] {
     return this.#budgets.get(accountId) ?? []
+  }
+
+  /**
+   * The budgets in which the work of any of these spenders counts.
+   *
+   * @throws {Error} they were not loaded: `missingRows` has overlooked them, and nothing may be spent past them
+   */
+  budgetsOf(accountId: string, spenders: readonly Spender[]): BudgetRow[] {
+    if (this.#budgeted.has(accountId)) for (const spender of spenders) this.#checkBudgetsOf(accountId, spender)
+    return this.budgets(accountId).filter((budget) => spenders.some((spender) => appliesTo(budget, spender)))
   }
 
   /** Adds a new row and marks it to be written. */
@@ -161,8 +181,7 @@ export class LedgerState {
     this.#rowsLike(table, row).set(restOfRow(table, row), row)
     if (table === 'grants') this.#listGrant(row as GrantRow)
     if (table === 'budgets') {
-      const budget = row as BudgetRow
-      this.#budgets.set(budget.accountId, [...this.budgets(budget.accountId), budget].sort(byId))
+      this.#listBudgets((row as BudgetRow).accountId)
     }
   }
 
@@ -205,6 +224,18 @@ export class LedgerState {
     const open = this.grants(grant.accountId)
     open.push(grant)
     this.#grants.set(grant.accountId, open.sort(burnOrder))
+  }
+
+  #listBudgets(accountId: string): void {
+    this.#budgets.set(accountId, ([...this.#of('budgets', accountId)] as BudgetRow[]).sort(byId))
+  }
+
+  #checkBudgetsOf(accountId: string, { userId, apiKeyId }: Spender): void {
+    const isLoaded =
+      this.has('sharedBudgets', [accountId]) &&
+      ((userId ?? null) === null || this.has('userBudgets', [accountId, userId as string])) &&
+      ((apiKeyId ?? null) === null || this.has('keyBudgets', [accountId, apiKeyId as string]))
+    if (!isLoaded) throw new Error(`the budgets of user ${userId} and key ${apiKeyId} were not loaded`)
   }
 
   #group<Row extends { accountId: string }>(groups: Map<string, Row[]>, request: LoadRequest, rows: readonly Row[]): void {

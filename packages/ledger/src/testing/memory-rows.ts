@@ -79,5 +79,6 @@ export class MemoryRows {
 
 function isWanted(kind: LoadKind, row: Record<string, unknown>): boolean {
   if (kind === 'openHolds' || kind === 'workflowHolds') return row.state === 'open'
+  if (kind === 'sharedBudgets') return row.userId === null && row.apiKeyId === null
   return kind !== 'grants' || row.state === 'pending' || row.state === 'active' || (row.pinned as bigint) > 0n
 }
