@@ -217,6 +217,18 @@ it('what is planned is priced by the model of whoever is ready, and not of an ad
   expect((await box.estimateTexts(texts)).total_credits_high).toBe(Number(formatCredits(high)))
 })
 
+it('tokens of which nobody says more are three of input to one of output, where these have prices of their own', async () => {
+  const rates = [
+    { unit: 'tokens' as const, meter: 'input', amount: '1', per: '1000' },
+    { unit: 'tokens' as const, meter: 'output', amount: '5', per: '1000' },
+  ]
+  const entries = [{ service: 'gpt', provider: 'gpt-4o-mini', rates }]
+  const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+  const prices = new PriceBook({ name: 'apart', currency: 'credits', versions })
+  const box = await openBox({ prices, configuration: presets.balanced({ fallbackAiModel: undefined }) })
+  expect(box.estimate({ ai_tokens: 4_000 })).toMatchObject({ total_credits: 8, total_credits_low: 4, total_credits_high: 20 })
+})
+
 it('an estimate says no more at least than it expects, where more usage costs less', async () => {
   const steps = [{ amount: '0.5' }, { above: '100', amount: '0.01' }]
   const tiers = { mode: 'volume' as const, comparison: 'gt' as const, steps }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   microUnits,
@@ -16,7 +16,7 @@ import { LedgerUnavailableError } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
-import { createFarebox, credits, type Farebox } from 'farebox'
+import { createFarebox, credits, type Farebox, presets } from 'farebox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
@@ -793,6 +793,36 @@ it('estimates the cost by the count of a provider that tells no price', async ()
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', isApplied: true }])
   expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [] })
   expect([await cost(), (await box.ledger.workflow(accountId, workflow.id)).spent]).toEqual([before / 2n, credits(17)])
+  await workflow.close()
+})
+
+it('charges nothing for a failed attempt that is ours, whose provider counted more than we did', async () => {
+  const ears = (name: string, provider: string, transcribe: ProviderAdapter['transcribe']): ProviderAdapter => {
+    const adapter = simulated({ services: ['voice_stt'], name })
+    return { ...adapter, offers: adapter.offers.filter((offer) => offer.provider === provider), transcribe }
+  }
+  const records: ProviderRecord[] = []
+  const failing: ProviderAdapter = {
+    ...ears('failing', 'deepgram', () => {
+      const usage = { ...durationOf(60), certainty: 'derived' as const }
+      throw new ProviderError('cut', { provider: 'deepgram', kind: 'incomplete', requestId: 'R1', usage })
+    }),
+    async *records() {
+      yield* records
+    },
+  }
+  const good = ears('good', 'openai-whisper', async () => ({ text: 'Hello', model: 'm', usage: durationOf(60) }))
+  const configuration = presets.balanced({ sttProvider: 'deepgram', fallbackProviders: { voice_stt: ['openai-whisper'] } })
+  const box = await openBox({ providers: [failing, good], configuration, retries: { triesMax: 1 } })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'note' })
+  const audio = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
+  expect(await workflow.transcribe({ audio })).toMatchObject({ provider: 'openai-whisper', creditsUsed: credits(10) })
+  records.push({ requestId: 'R1', service: 'voice_stt', at: Date.now() - MINUTE, status: 'final', usage: durationOf(600) })
+  for (let times = 0; times < 2; times++) {
+    expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', requestId: 'R1', isApplied: false }])
+    expect(await balanceOf(box, accountId)).toBe(credits(10_000 - 10))
+  }
   await workflow.close()
 })
 

@@ -10,10 +10,10 @@ import { openAccount, openBox } from './open-box.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt, and what does it catch?' }] }
 
-async function open(options: Partial<FareboxOptions> & { failures?: SimulatedFailures } = {}) {
-  const { failures = {}, ...rest } = options
+async function open(options: Partial<FareboxOptions> & { failures?: SimulatedFailures; balance?: number } = {}) {
+  const { failures = {}, balance = 10_000, ...rest } = options
   const box = await openBox({ providers: [simulated({ failures })], ...rest })
-  const { accountId } = await openAccount(box)
+  const { accountId } = await openAccount(box, { balance: credits(balance) })
   const workflow = box.workflow({ accountId, name: 'work' })
   return { box, accountId, workflow, usage: () => box.ledger.usageOf(accountId, workflow.id) }
 }
@@ -126,6 +126,39 @@ describe('a stream that breaks in the middle', () => {
       ['succeeded', 'continuation', 'exact', 2],
     ])
     expect(services_used).toMatchObject([{ provider: 'goes-on', units_consumed: 2_000, credits_used: 2 }])
+  })
+
+  it.each([
+    ['extended to hold for the answer so far, which is asked of the next provider too', 1_000, [3, 6]],
+    ['ended where nothing would pay for that', 5, [3]],
+  ] as const)('is %s', async (_, balance, holds) => {
+    const held: bigint[] = []
+    const said = 'owl '.repeat(900)
+    const cut = model('breaks', {
+      async *streamChat() {
+        held.push((await box.ledger.balance(accountId)).held)
+        yield { type: 'text', text: said } satisfies ChatEvent
+      },
+    })
+    const next = model('goes-on', {
+      async *streamChat({ messages }) {
+        held.push((await box.ledger.balance(accountId)).held)
+        // A token for each word.
+        const input = messages.reduce((sum, { content }) => sum + String(content).split(' ').length, 0)
+        yield { type: 'text', text: 'dusk.' } satisfies ChatEvent
+        yield { type: 'finish', finishReason: 'stop', model: 'goes-on', usage: tokens({ input, output: 1_000 }) }
+      },
+    })
+    const books = bookOf({ breaks: { any: '2' }, 'goes-on': { any: '2' } })
+    const { box, accountId, workflow } = await open({ providers: [cut, next], configuration, prices: books, balance })
+    const stream = await workflow.streamChat({ ...ask, outputTokensMax: 1_000, afterContent: 'continue' })
+    const read = async () => {
+      for await (const _ of stream.events);
+    }
+    await (holds.length > 1 ? read() : expect(read()).rejects.toMatchObject({ kind: 'incomplete' }))
+    expect(held).toEqual(holds.map((amount) => credits(amount)))
+    await stream.settled
+    expect(await workflow.close()).not.toHaveProperty('shortfall')
   })
 
   it('ends with an error where its caller does not say so, who pays for what was produced', async () => {

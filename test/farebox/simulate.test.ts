@@ -638,6 +638,20 @@ describe('recommendations', () => {
     expect(seen.filter(({ change }) => 'primary_ai_model' in change)).toEqual([])
   })
 
+  it('of a vision model are left out where a chat model saves more, which what looks at images follows: both would not save both', async () => {
+    const box = await openBox({ configuration: presets.premiumQuality({ primaryAiModel: 'gpt-4o', visionModel: null }) })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'album' })
+    await workflow.chat({ messages: [{ role: 'user', content: 'Which train? '.repeat(1_000) }], complexity: 'medium' })
+    await workflow.see({ prompt: 'What is this? '.repeat(3_000), images: [picture], complexity: 'medium' })
+    await workflow.close()
+    const { recommendations } = await box.recommendations({ accountId })
+    expect(recommendations).toMatchObject([{ change: { primary_ai_model: 'gpt-4o-mini' } }])
+    const seen = (await box.recommendations({ accountId, service: 'vision' })).recommendations
+    expect(seen).toMatchObject([{ change: { vision_model: 'gpt-4o-mini' } }])
+    expect(recommendations[0]?.credits_saved).toBeGreaterThan(seen[0]?.credits_saved ?? 0)
+  })
+
   it('of a chat model count what looked at images outside Farebox, which follows it too', async () => {
     const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
     const { accountId } = await openAccount(box)

@@ -84,6 +84,7 @@ describe('a chat with claude-3-haiku in a workflow', () => {
     const alone = await highOf(chat())
     expect(await highOf(chat({ ...search, max_uses: 3 }))).toBe(alone + credits(30))
     expect(await highOf(chat(search))).toBe(alone + credits(50))
+    expect(await highOf(chat(search, { tools: [] }))).toBe(alone + credits(50))
     // Another tool, and one whose place the caller's own tools take.
     expect(await highOf(chat({ type: 'bash_20250124', name: 'bash' }))).toBe(alone)
     expect(await highOf(chat(search, { tools: [{ name: 'look', parameters: {} }] }))).toBe(

@@ -107,6 +107,8 @@ export interface StreamedCall<Event extends StreamEvent, Produced> {
   unreported: (candidate: Candidate, produced: Produced) => Usage | Promise<Usage>
   /** Whether another provider could continue after these events. @defaultValue false */
   mayContinue?: (produced: Produced) => boolean
+  /** What is asked of a provider that continues after these parts. The hold covers it. */
+  continued?: (earlier: readonly StreamPart<Produced>[]) => Promise<RouteRequest>
   streaming?: StreamOptions
   /** Called with the candidate that answered and the usage that it reported. */
   onAnswered?: (candidate: Candidate, usage: Usage | undefined) => void
@@ -187,15 +189,22 @@ export class CallRunner {
     call: StreamedCall<Event, Produced>,
     watch: CallWatch,
   ): Promise<RunningStream<Event>> {
-    const { request, options, streaming = {}, mayContinue } = call
+    const { request, options, streaming = {}, mayContinue, continued } = call
     const held = await this.hold(request, options)
     watch.held(held)
     const onContinued = safeListener(streaming.onContinued, this.#parts.onError)
+    const cut: StreamPart<Produced>[] = []
+    const afterContent = (part: StreamPart<Produced>) => {
+      if (!mayContinue?.(part.produced) || streaming.afterContent !== 'continue') return 'end'
+      cut.push(part)
+      if (continued) held.continues(() => continued(cut))
+      return 'continue'
+    }
     const outcome = await attemptStream<Event, Refusal, Produced>({
       ...this.attemptOptions(held, options, watch),
       open: watch.opening(call.open),
       ...(call.tally && { tally: call.tally }),
-      afterContent: ({ produced }) => (mayContinue?.(produced) && streaming.afterContent === 'continue' ? 'continue' : 'end'),
+      afterContent,
       onContinued: ({ from, to }) => onContinued({ from: from.candidate.offer.provider, to: to.candidate.offer.provider }),
       drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
     }).catch((error: unknown) => this.giveUp(held, error))

@@ -70,6 +70,28 @@ describe('what is held covers the question', () => {
     expect(withOptions.output).toBe(3 * 1_024)
   })
 
+  it('with the options that have most tokens, not most letters, where they differ by the API of who may answer', async () => {
+    const dialectOptions = { 'openai-chat': { user: 'a'.repeat(600) }, 'anthropic-messages': { system: '日'.repeat(500) } }
+    const { input: claude = 0 } = await held({ ...ask('x'), dialectOptions }, 'claude-haiku-5-5')
+    const { input: alone = 0 } = await held({ ...ask('日'.repeat(500)) }, 'claude-haiku-5-5')
+    expect(claude).toBeGreaterThanOrEqual(alone)
+  })
+
+  it('with what a cache is given, where the options ask for one', async () => {
+    const meters = async (providerOptions: Record<string, unknown>) => {
+      const input = { ...ask('x'), providerOptions }
+      const route = chatRoute('gpt', 'chat', input, await measureChat(input, [offer('claude-haiku-5-5')], none))
+      return route.usageOf(offer('claude-haiku-5-5')).otherMeters.input
+    }
+    expect(await meters({ system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral', ttl: '1h' } }] })).toEqual([
+      'cached_input',
+      'cache_write',
+      'cache_write_5m',
+      'cache_write_1h',
+    ])
+    expect(await meters({ system: 'x' })).toEqual(['cached_input'])
+  })
+
   it('with its images, by what the model counts them as', async () => {
     const pixels = (width: number, height: number) => {
       const header = Buffer.from('89504e470d0a1a0a0000000d4948445200000000000000000802000000', 'hex')
@@ -107,4 +129,13 @@ it('what was used at least is no more of an answer than was asked for', async ()
   const measure = await measureChat({ ...ask('The shop opens at nine.'), outputTokensMax: 3 }, [offer('gpt-4o')])
   const usage = await floorUsage(measure, offer('gpt-4o'), [{ type: 'text', text: 'one two three four five six' }])
   expect(tokens(usage)).toEqual({ input: 6 + 6, output: 3 })
+})
+
+it('what was used at least is no more than the offer can answer, or can see in an image', async () => {
+  const small = { ...offer('own', 50), capabilities: { imageTokensMax: 50, outputTokensMax: 3 } }
+  const measure = await measureChat({ messages: questionAbout('?', ['https://example.com/a.png']) }, [small])
+  const usage = await floorUsage(measure, small, [{ type: 'text', text: 'one two three four five six' }])
+  const { input = 0, output } = tokens(usage)
+  expect(output).toBe(3)
+  expect(input).toBeLessThanOrEqual(50 + 1 + 6)
 })

@@ -36,12 +36,12 @@ export function chatRequest(input: ChatInput): Omit<ChatRequest, 'model'> & { ou
 }
 
 /** The most tokens to ask of an offer: as many as the caller wants, or fewer if its answers cannot be so long. */
-export function answerTokensMax(outputTokensMax: number, { capabilities }: Offer): number {
+export function answerTokensMax(outputTokensMax: number, { capabilities }: Pick<Offer, 'capabilities'>): number {
   return Math.min(outputTokensMax, capabilities.outputTokensMax ?? outputTokensMax)
 }
 
 /** What an offer will use for a chat, by its model's rules. */
-export function usageOfOffer(measure: ChatMeasure, offer: Offer): UsageRange {
+export function usageOfOffer(measure: ChatMeasure, offer: Pick<Offer, 'model' | 'capabilities'>): UsageRange {
   const outputTokensMax = answerTokensMax(measure.outputTokensMax, offer)
   return chatUsageRange({ ...measure, outputTokensMax }, offer.model, offer.capabilities.imageTokensMax)
 }
@@ -125,7 +125,7 @@ export function questionAbout(prompt: string, images: readonly string[]): ChatMe
  */
 export async function floorUsage(
   measure: ChatMeasure,
-  { model }: Pick<Offer, 'model'>,
+  offer: Pick<Offer, 'model' | 'capabilities'>,
   produced: readonly ChatEvent[],
   load: LoadTokenizers = loadTokenizers,
 ): Promise<Usage> {
@@ -133,10 +133,11 @@ export async function floorUsage(
     if (event.type === 'text') return event.text
     return event.type === 'tool_call' ? event.arguments : ''
   })
+  const { model } = offer
   const counters = await load([encodingOf(model) ?? 'o200k_base'])
   const { low } = textTokens(await measureText(answered.join(''), counters), model)
-  const asked = chatUsageRange(measure, model).low.filter(({ meter }) => meter === 'input')
-  const output = quantity(Math.min(low, measure.outputTokensMax))
+  const asked = usageOfOffer(measure, offer).low.filter(({ meter }) => meter === 'input')
+  const output = quantity(Math.min(low, answerTokensMax(measure.outputTokensMax, offer)))
   return { quantities: [...asked, { meter: 'output', quantity: output, unit: 'tokens' }], certainty: 'floor' }
 }
 

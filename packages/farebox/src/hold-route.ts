@@ -96,6 +96,8 @@ export interface HeldRoute {
   decision(): PackedDecision
   /** What the call is expected to use of an offer, and the most that it may use. */
   usageOf(offer: Offer): Pick<RouteRequest, 'expected' | 'ceiling'>
+  /** Tells that the next candidate is to continue an answer that was cut. It is held for what `longer` then asks of it. */
+  continues(longer: () => Promise<RouteRequest>): void
   /** For the router: extends the hold before it calls a more expensive candidate. */
   beforeAttempt(candidate: Candidate, facts: BeforeAttemptFacts): Promise<BeforeAttemptRefusal<Refusal> | undefined>
 }
@@ -201,10 +203,14 @@ function heldRoute(
 ): HeldRoute {
   const { request } = input
   let held = amount
+  let longer: (() => Promise<RouteRequest>) | undefined
+  /** The most that candidates may cost which continue an answer. */
+  const continued = new Map<Candidate, Credits>()
+  const mostOf = (candidate: Candidate) => continued.get(candidate) ?? holdFor(route, candidate)
   // Ended attempts are charged before the answer, so the hold must cover them too.
   const chargedFor = (attempts: readonly AttemptRecord[]) =>
     parts.failedAttempts === 'charged'
-      ? attempts.reduce((sum, one) => sum + failedCharge(parts, one, { route, request, at }), 0n)
+      ? attempts.reduce((sum, one) => sum + failedCharge(parts, one, { most: mostOf(one.candidate), route, request, at }), 0n)
       : 0n
   return {
     route,
@@ -217,8 +223,16 @@ function heldRoute(
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
     decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
+    continues: (request) => {
+      longer = request
+    },
     async beforeAttempt(candidate, { cause, attempts }) {
-      const needed = microCredits(holdFor(route, candidate) + chargedFor(attempts))
+      if (longer) {
+        // Its prompt has the answer so far, which may be as long as the rest.
+        const most = predictCeilingIfPriced(input.prices, candidate.offer, await longer())
+        if (most !== undefined && most > mostOf(candidate)) continued.set(candidate, most)
+      }
+      const needed = microCredits(mostOf(candidate) + chargedFor(attempts))
       // If failed attempts are charged, a hedge is charged along with the attempt that it joins.
       const isBoth = parts.failedAttempts === 'charged' && cause === 'hedge'
       const amount = isBoth ? microCredits(held + needed) : needed
@@ -235,9 +249,9 @@ function heldRoute(
 function failedCharge(
   parts: Pick<MeterParts, 'prices'>,
   { candidate, usage, outcome }: AttemptRecord,
-  { route, request, at }: Pick<HeldRoute, 'route' | 'at'> & Pick<PlanInput, 'request'>,
+  { most, route, request, at }: { most: Credits } & Pick<HeldRoute, 'route' | 'at'> & Pick<PlanInput, 'request'>,
 ): Credits {
-  if (!usage) return outcome === 'cut' ? holdFor(route, candidate) : microCredits(0n)
+  if (!usage) return outcome === 'cut' ? most : microCredits(0n)
   const { exploration } = route
   const own = reportedCharge(parts, { candidate, usage }, { at, request })
   if (exploration?.candidate !== candidate) return own

@@ -1,5 +1,12 @@
 import type { ChatMessage, Offer } from '@farebox/core'
-import { type ChatMeasure, encodingOf, type ImageFacts, measureText, type TokenEncoding } from '@farebox/pricing'
+import {
+  type ChatMeasure,
+  encodingOf,
+  type ImageFacts,
+  measureText,
+  type TextMeasure,
+  type TokenEncoding,
+} from '@farebox/pricing'
 import { loadTokenizers, type Tokenizers } from '@farebox/pricing/tokenizer'
 import type { Catalog } from '@farebox/router'
 import { OUTPUT_TOKENS_MAX } from './chat-route.ts'
@@ -33,7 +40,7 @@ export async function measureChat(
     messages: messages.length,
     images: images.length > 0 ? await Promise.all(images) : [],
     tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
-    other: await measure(longest(written)),
+    other: largest(await Promise.all(written.map(measure))),
     outputTokensMax,
     answers: Math.max(1, ...options.map(answersOf)),
     asksForCache: written.some((text) => text.includes('"cache_control"')),
@@ -53,8 +60,21 @@ function textOf(message: ChatMessage): string {
   return [...(name === undefined ? [] : [name]), ...said, ...called.map((call) => `${call.name} ${call.arguments}`)].join('\n')
 }
 
-function longest(texts: readonly string[]): string {
-  return texts.reduce((longer, text) => (text.length > longer.length ? text : longer), '')
+/** At least as large as each text, for each model. A shorter text may have more tokens. */
+function largest(texts: readonly TextMeasure[]): TextMeasure {
+  return texts.reduce<TextMeasure>(
+    (most, text) => ({
+      asciiCharacters: Math.max(most.asciiCharacters, text.asciiCharacters),
+      otherBytes: Math.max(most.otherBytes, text.otherBytes),
+      tokens: Object.fromEntries(
+        Object.entries(text.tokens).map(([encoding, count]) => [
+          encoding,
+          Math.max(most.tokens[encoding as TokenEncoding] ?? 0, count),
+        ]),
+      ),
+    }),
+    { asciiCharacters: 0, otherBytes: 0, tokens: {} },
+  )
 }
 
 function partText(part: { type: 'text'; text: string } | { type: 'image' }): string {

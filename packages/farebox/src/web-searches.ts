@@ -15,8 +15,8 @@ const SEARCHES_MAX = 1_000
  * @source the SDK's documentation of `responses.create`, `tools` and `max_tool_calls`
  */
 export function webSearches(input: ChatInput): UsageQuantity[] | undefined {
-  // The caller's `tools` replace those in the options.
-  if (input.tools !== undefined) return undefined
+  // The caller's `tools` replace those in the options, unless there are none.
+  if (input.tools?.length) return undefined
   const most = Math.max(0, ...possibleOptions(input).map(searchesOf))
   return most > 0 ? [{ meter: 'web_searches', quantity: quantity(most), unit: 'requests' }] : undefined
 }

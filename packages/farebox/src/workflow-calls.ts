@@ -45,8 +45,8 @@ export type DialectOptions = Readonly<Partial<Record<Dialect, Record<string, unk
 export interface StreamOptions {
   /**
    * What happens when a provider fails in the middle of its answer. `end` ends the stream with an error and charges what was
-   * produced. `continue` goes on at the next provider, which is given the answer so far. Only that provider's part is charged
-   * then, unless `failedAttempts` is `charged`.
+   * produced. `continue` goes on at the next provider, which is given the answer so far, if the account can pay for that longer
+   * prompt too. Only that provider's part is charged then, unless `failedAttempts` is `charged`.
    * @defaultValue `end`
    */
   afterContent?: 'end' | 'continue'

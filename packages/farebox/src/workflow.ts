@@ -12,7 +12,14 @@ import {
 } from '@farebox/core'
 import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary, workflowIdOf } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
-import { type Candidate, createTally, type ProducedCounts, type RouteRequest, type ServiceConfiguration } from '@farebox/router'
+import {
+  type Candidate,
+  createTally,
+  type ProducedCounts,
+  type RouteRequest,
+  type ServiceConfiguration,
+  type StreamPart,
+} from '@farebox/router'
 import { affordableSeconds } from './affordable-seconds.ts'
 import type { Pricing } from './book-prices.ts'
 import { CALL_SECONDS_MAX, callRoute, embedRoute, speakRoute, transcribeRoute } from './call-routes.ts'
@@ -511,16 +518,18 @@ export class Workflow {
     const request = chatRequest(input)
     const measure = await this.#measure('gpt', input)
     const route = this.#chatRoute('gpt', 'chat', input, measure)
+    const messagesAfter = (earlier: readonly StreamPart<readonly ChatEvent[]>[]) =>
+      continuedMessages(
+        input.messages,
+        earlier.map(({ delivered }) => delivered),
+      )
     return asStream(
       await this.#runner.stream<ChatEvent, readonly ChatEvent[]>({
         request: { ...route, needs: { ...route.needs, streaming: true } },
         options: input,
         input: () => input.messages,
         open: (candidate, context, earlier) => {
-          const messages = continuedMessages(
-            input.messages,
-            earlier.map(({ delivered }) => delivered),
-          )
+          const messages = messagesAfter(earlier)
           return required(candidate, 'streamChat').call(
             candidate.adapter,
             { ...request, messages, ...limitOf(request, candidate), ...modelOf(candidate, input) },
@@ -530,6 +539,10 @@ export class Workflow {
         unreported: ({ offer }, produced) => floorUsage(measure, offer, produced, this.#parts.loadTokenizers),
         // Another model cannot continue from half a tool call.
         mayContinue: (produced) => produced.every(({ type }) => type === 'text'),
+        continued: async (earlier) => {
+          const longer = { ...input, messages: messagesAfter(earlier) }
+          return chatRoute('gpt', 'chat', longer, await this.#measure('gpt', longer))
+        },
         streaming: input,
         onAnswered: (candidate, usage) => this.#session.after(input.messages, candidate, usage, this.#parts.clock()),
       }),

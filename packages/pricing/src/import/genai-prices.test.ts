@@ -129,6 +129,13 @@ describe('the whole of genai-prices', () => {
   })
 })
 
+it('what a cache keeps for an hour costs at least what it keeps for less, where only that has a price', () => {
+  const prices = { input_mtok: 1, cache_write_mtok: 1.25, output_mtok: 5 }
+  const { entries } = importGenaiPrices([{ id: 'v', models: [{ id: 'm', prices }] }], source)
+  const amounts = Object.fromEntries(entries[0]?.rates.map(({ meter, amount }) => [meter, amount]) ?? [])
+  expect(amounts).toMatchObject({ cache_write: '1.25', cache_write_5m: '1.25', cache_write_1h: '1.25', cached_input: '1' })
+})
+
 it('a price that is no number is told of, and what is unknown never becomes zero', () => {
   const model = (prices: unknown) => [{ id: 'v', models: [{ id: 'm', prices }] }]
   expect(importGenaiPrices(model({ input_mtok: 'dear' }), source)).toEqual({

@@ -17,6 +17,14 @@ describe('an entry with rules', () => {
     expect(costOf(bookOf(ruled), [minutes(1), tokens(0)])).toBe('3')
   })
 
+  test('begins a tier where it says, though that is finer than usage is counted', () => {
+    const steps = [{ amount: '2' }, { above: '0.0000015', amount: '1000' }]
+    const tiers = { mode: 'whole_request' as const, comparison: 'gte' as const, measured: ['input'], steps }
+    const book = bookOf({ rates: [{ unit: 'tokens', meter: 'input', tiers }] })
+    const used = (count: string) => costOf(book, [{ ...tokens(0), quantity: quantity(count) }])
+    expect([used('0.000001'), used('0.000002')]).toEqual(['0.000002', '0.002'])
+  })
+
   test('passes over what was used before of a unit that it has no price for', () => {
     const book = bookOf({
       rates: [{ unit: 'minutes', meter: 'duration', amount: '1', included: { quantity: '5', basis: 'period' } }],
