@@ -199,6 +199,20 @@ describe('speech that is transcribed while it is heard', () => {
     for (const workflow of [capped, budgeted]) await workflow.close()
   })
 
+  it('ends before it could cost more than there is, where less of it costs more than a minute does', async () => {
+    const steps = [{ amount: '18' }, { above: '0.75', amount: '1.2' }]
+    const rates = [{ unit: 'minutes' as const, tiers: { mode: 'volume' as const, comparison: 'gt' as const, steps } }]
+    const entries = [{ service: 'voice_stt', provider: 'deepgram', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const { workflow } = await open(credits(5), { prices: new PriceBook({ name: 'dear', currency: 'credits', versions }) })
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(40, read), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(5), endedBy: 'credits' })
+    expect(read.seconds).toBeLessThan(18)
+    expect(await workflow.close()).not.toHaveProperty('shortfall')
+  })
+
   it('is charged once where a part was written and nobody was told', async () => {
     const { box, workflow, usage } = await open(credits(1_000), { onError: () => undefined })
     const settle = box.ledger.settleHold.bind(box.ledger)
