@@ -770,6 +770,28 @@ describe('a conversation with a model of its own will', () => {
     expect(await costs(true)).toEqual(['floor', quantity(1_210)])
   })
 
+  it('costs what was read once, where the provider of an answer that broke off has counted it too', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(80_000) }
+      const quantities = [
+        { meter: 'audio_input', quantity: quantity(900), unit: 'tokens' as const },
+        { meter: 'audio_output', quantity: quantity(200), unit: 'tokens' as const },
+      ]
+      const usage: Usage = { quantities, certainty: 'floor' }
+      throw new ProviderError('the connection broke', { provider: 'openai', kind: 'incomplete', usage })
+    })
+    const { workflow, usage } = await open(credits(1_000), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'audio', audio: new Uint8Array(800_000) }
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    await stream.settled
+    expect((await usage()).map((record) => record.quantity)).toEqual([quantity(1_100)])
+  })
+
   it('does not call it exact that nothing was used, where an answer broke off before it said anything', async () => {
     const provider = talker(async function* (inputs) {
       await inputs.next()
