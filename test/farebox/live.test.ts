@@ -199,6 +199,20 @@ describe('speech that is transcribed while it is heard', () => {
     for (const workflow of [capped, budgeted]) await workflow.close()
   })
 
+  it('ends before it could cost more than there is, where less of it costs more than a minute does', async () => {
+    const steps = [{ amount: '18' }, { above: '0.75', amount: '1.2' }]
+    const rates = [{ unit: 'minutes' as const, tiers: { mode: 'volume' as const, comparison: 'gt' as const, steps } }]
+    const entries = [{ service: 'voice_stt', provider: 'deepgram', rates }]
+    const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]
+    const { workflow } = await open(credits(5), { prices: new PriceBook({ name: 'dear', currency: 'credits', versions }) })
+    const read = { seconds: 0 }
+    const stream = await workflow.listen({ audio: sound(40, read), format })
+    await texts(stream.events)
+    expect(await stream.settled).toEqual({ creditsUsed: credits(5), endedBy: 'credits' })
+    expect(read.seconds).toBeLessThan(18)
+    expect(await workflow.close()).not.toHaveProperty('shortfall')
+  })
+
   it('is charged once where a part was written and nobody was told', async () => {
     const { box, workflow, usage } = await open(credits(1_000), { onError: () => undefined })
     const settle = box.ledger.settleHold.bind(box.ledger)
@@ -754,6 +768,28 @@ describe('a conversation with a model of its own will', () => {
     expect(await costs(false)).toEqual(['floor', quantity(1_200)])
     // And ten tokens more, which only its provider knows of.
     expect(await costs(true)).toEqual(['floor', quantity(1_210)])
+  })
+
+  it('costs what was read once, where the provider of an answer that broke off has counted it too', async () => {
+    const provider = talker(async function* (inputs) {
+      await inputs.next()
+      yield { type: 'audio', audio: new Uint8Array(80_000) }
+      const quantities = [
+        { meter: 'audio_input', quantity: quantity(900), unit: 'tokens' as const },
+        { meter: 'audio_output', quantity: quantity(200), unit: 'tokens' as const },
+      ]
+      const usage: Usage = { quantities, certainty: 'floor' }
+      throw new ProviderError('the connection broke', { provider: 'openai', kind: 'incomplete', usage })
+    })
+    const { workflow, usage } = await open(credits(1_000), { providers: [provider] })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      yield { type: 'audio', audio: new Uint8Array(800_000) }
+      await new Promise<never>(() => {})
+    }
+    const stream = await workflow.converse({ ...conversation, input: input() })
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'STREAM_CUT' })
+    await stream.settled
+    expect((await usage()).map((record) => record.quantity)).toEqual([quantity(1_100)])
   })
 
   it('does not call it exact that nothing was used, where an answer broke off before it said anything', async () => {

@@ -198,6 +198,27 @@ describe('metered time', () => {
     expect((await rows()).map(({ shortfall }) => shortfall)).toEqual([0n])
   })
 
+  it('sees credits run out where less time costs more, as it may end just before the price falls', async () => {
+    const steps = [{ amount: '18' }, { above: '1', amount: '6' }]
+    const prices = book({ rates: [{ unit: 'minutes', tiers: { mode: 'volume', comparison: 'gt', steps } }] })
+    const { workflow, rows } = await open(credits(16), { prices })
+    const time = await pass(workflow, 600)
+    // Sixteen credits are 53 seconds, ten of which are in reserve. Two minutes would cost twelve.
+    expect(time.isSpent).toBe(true)
+    expect(time.seconds).toBeLessThanOrEqual(44)
+    expect(await time.end(53)).toMatchObject({ creditsUsed: credits(16) })
+    expect((await rows()).map(({ shortfall }) => shortfall)).toEqual([0n])
+  })
+
+  it('tells whether it is paid for also where a time is reported twice', async () => {
+    const { workflow } = await open(credits(5))
+    const time = await workflow.meter(line)
+    void time.reached(20)
+    await time.reached(20)
+    expect(time.isSpent).toBe(true)
+    await time.end()
+  })
+
   it('ends with its workflow, at what it had come to', async () => {
     const { workflow, money } = await open(credits(100))
     const time = await pass(workflow, 30)

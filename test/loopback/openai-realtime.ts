@@ -22,6 +22,8 @@ export interface RealtimeAnswer {
   /** With which code it fails. */
   failsWith?: string
   usage?: OpenAI.Realtime.RealtimeResponseUsage
+  /** Whether sound of it still comes when it is done. */
+  isLate?: boolean
 }
 
 /** When transcripts of the user's sound come: they are made beside the answer. `failed`: none can be made, `never`: nobody says so. */
@@ -190,6 +192,7 @@ export function holdSession(
     }
     isServed = await send({ type: 'response.done', response })
     if (repeatsUsage) await send({ type: 'response.done', response })
+    if (given.isLate) await send({ type: 'response.output_audio.delta', ...place, delta: sound })
     if (isServed) line.outcome = 'served'
     const late = unwritten
     unwritten = []

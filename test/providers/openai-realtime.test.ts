@@ -287,6 +287,21 @@ describe('a conversation with OpenAI', () => {
     expect(finish?.type === 'finish' && meters(finish.usage)).toEqual({ transcription: '0.6' })
   })
 
+  it('counts no sound that comes after the end of its answer, which is billed with that', async () => {
+    const { adapter } = await open({ converse: () => ({ text: 'Yes', isLate: true }) })
+    const events = await collect(adapter.converse?.(talk([...hello, ...hello]), context))
+    expect(typesOf(events)).toEqual(['open', 'text', 'audio', 'turn', 'text', 'audio', 'turn', 'finish'])
+    expect(events.at(-1)).not.toHaveProperty('usage')
+  })
+
+  it('is told by zeros that the server does not count, but not where the answer said nothing', async () => {
+    const zeros = { total_tokens: 0, input_tokens: 0, output_tokens: 0 }
+    const { adapter } = await open({ converse: (said) => ({ text: said === 'Hello there' ? 'Yes' : '', usage: zeros }) })
+    const input: RealtimeInput[] = [...hello, { type: 'respond' }]
+    const turns = (await collect(adapter.converse?.(talk(input), context))).filter((event) => event.type === 'turn')
+    expect(turns.map(({ usage }) => usage && meters(usage))).toEqual([undefined, { input: '0', output: '0' }])
+  })
+
   it('is refused before it is opened in a sound that OpenAI does not know', async () => {
     const { adapter, server } = await open()
     const outputFormat = { encoding: 'pcm_s16le', sampleRate: 16_000 } as const

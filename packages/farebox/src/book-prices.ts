@@ -152,6 +152,15 @@ export class BookPrices implements PricePredictor {
     return pricing
   }
 
+  /**
+   * The highest price of work that uses no more than `most`: work that ends sooner may cost more, as in a dearer lower tier.
+   *
+   * @throws {PriceNotFoundError} the provider, or one of the units, has no price in credits
+   */
+  mostOf(source: PricedSource, most: readonly UsageQuantity[]): Credits {
+    return chargeOf(rateMost(this.book, queryOf(source.at ?? this.#clock(), source, source), most))
+  }
+
   /** The day on which a provider retires an offer's model, by the cost book. */
   retirementOf({ service, provider, model }: Offer): string | undefined {
     const at = this.#clock()

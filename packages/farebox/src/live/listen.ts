@@ -52,7 +52,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   }
 
   begin(meter: LiveMeter, held: HeldRoute): void {
-    const paid = PARTS.find((part) => meter.priceOf(seconds(part)) <= held.amount)
+    const paid = PARTS.find((part) => meter.mostOf(seconds(part)) <= held.amount)
     this.#time.begin(meter, held, paid ?? 0)
   }
 

@@ -115,8 +115,12 @@ export class LiveMeter {
 
   /** What `more` would cost beyond what has been charged. */
   priceOf(more: readonly UsageQuantity[]): Credits {
-    const price = this.#price(sumOf(this.#total, more)).charge - this.#charged
-    return microCredits(price > 0n ? price : 0n)
+    return this.#beyondCharged(this.#price(sumOf(this.#total, more)).charge)
+  }
+
+  /** The most that anything up to `more` may cost beyond what has been charged. */
+  mostOf(more: readonly UsageQuantity[]): Credits {
+    return this.#beyondCharged(this.#parts.prices.mostOf(this.#work.source, sumOf(this.#total, more)))
   }
 
   /** Caps an amount at what the limit still allows to be charged. */
@@ -126,10 +130,10 @@ export class LiveMeter {
     return left === undefined || amount <= left ? amount : microCredits(left > 0n ? left : 0n)
   }
 
-  /** Extends the hold to cover `more` beyond what has been charged, unless the limit forbids it. */
+  /** Extends the hold to cover anything up to `more` beyond what has been charged, unless the limit forbids it. */
   cover(more: readonly UsageQuantity[]): Promise<CoverOutcome> {
     return this.#next(async () => {
-      const price = this.priceOf(more)
+      const price = this.mostOf(more)
       const { limit, isPatient } = this.#work
       if (limit && price > this.withinLimit(price)) return { status: 'spent', reason: limit.reason }
       const next = atLeastOne(price)
@@ -307,6 +311,10 @@ export class LiveMeter {
   #price(quantities: readonly UsageQuantity[]) {
     const pricing = this.#parts.prices.priceReported(this.#work.source, quantities)
     return { ...pricing, charge: chargeOf(pricing.rating) }
+  }
+
+  #beyondCharged(price: bigint): Credits {
+    return microCredits(price > this.#charged ? price - this.#charged : 0n)
   }
 
   #next<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -1,6 +1,5 @@
 import { type Credits, InvalidOptionError, quantity } from '@farebox/core'
 import { keyPermission, type Refusal } from '@farebox/ledger'
-import { chargeOf } from '@farebox/pricing'
 import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
@@ -54,7 +53,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
   const source = { service, provider, model, at: parts.prices.now(), ...numbers }
   let refusal: Refusal | undefined
   for (const part of PARTS) {
-    const amount = chargeOf(parts.prices.price(source, seconds(reserveSeconds + part)).rating)
+    const amount = parts.prices.mostOf(source, seconds(reserveSeconds + part))
     if (limit && amount > limit.amount) {
       if (part !== PARTS.at(-1)) continue
       throw overLiveLimit(payer, limit, service, amount)
@@ -133,7 +132,8 @@ export class RunningTime implements MeteredTime {
 
   async reached(passed: number): Promise<void> {
     quantity(passed)
-    if (this.#told || passed <= this.#seconds) return
+    if (this.#told) return
+    if (passed <= this.#seconds) return this.#asking
     this.#seconds = passed
     if (this.#isSpent) return
     const isPaid = passed + this.#parts.reserveSeconds <= this.#time.covered

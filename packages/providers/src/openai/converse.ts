@@ -50,8 +50,8 @@ export async function* converse(
       if (!event) break
       if (event.type === INPUT_ENDED) talk.end()
       if (event.type === 'error' && !talk.isOver && !talk.forgives(asRecord(event.error))) throw event.error
-      if (talk.isRepeated(event)) continue
-      for (const told of readEvent(event)) {
+      if (talk.isLate(event) || talk.isRepeated(event)) continue
+      for (const told of readEvent(event, talk)) {
         talk.tell(told)
         yield told
       }
@@ -128,7 +128,7 @@ async function feed(
 }
 
 /** Translates a server event for the caller. Some compatible servers still use the older event names. */
-function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
+function readEvent(event: RealtimeServerEvent, { hasSaid }: Pick<RealtimeTalk, 'hasSaid'>): RealtimeEvent[] {
   switch (event.type) {
     case 'conversation.item.input_audio_transcription.completed': {
       const text = asText(event.transcript)
@@ -154,15 +154,17 @@ function readEvent(event: RealtimeServerEvent): RealtimeEvent[] {
       return id && name ? [{ type: 'tool_call', id, name, arguments: asText(item.arguments) ?? '' }] : []
     }
     case 'response.done':
-      return readTurn(asRecord(event.response) ?? {})
+      return readTurn(asRecord(event.response) ?? {}, hasSaid)
     default:
       return []
   }
 }
 
 /** The `turn` event of an answer, whether complete, cancelled or cut off. An answer that failed without usage has none. */
-function readTurn(response: Record<string, unknown>): RealtimeEvent[] {
-  const usage = turnUsage(response.usage)
+function readTurn(response: Record<string, unknown>, hasSaid: boolean): RealtimeEvent[] {
+  const told = turnUsage(response.usage)
+  // Some servers write zeros because they do not count. For an answer that said nothing, zero may be right.
+  const usage = hasSaid && told?.quantities.every(({ quantity }) => quantity === 0n) ? undefined : told
   if (response.status === 'failed' && usage === undefined) return []
   const isComplete = response.status === 'completed'
   return [{ type: 'turn', turnId: asText(response.id) ?? '', isComplete, ...(usage === undefined ? {} : { usage }) }]

@@ -23,6 +23,8 @@ const MARK = 'requested'
 export class RealtimeTalk {
   /** Whether the caller has received any part of an answer. */
   isAnswering = false
+  /** Whether the caller has received any part of an answer since the last turn. */
+  hasSaid = false
   #answers = new Set<string>()
   /** We have requested an answer that has not begun. */
   #isRequested = false
@@ -122,6 +124,11 @@ export class RealtimeTalk {
     return isRepeated
   }
 
+  /** Whether an event is a part of an answer that has ended. Its turn told of everything, so the part would be charged again. */
+  isLate({ response_id }: RealtimeServerEvent): boolean {
+    return asText(response_id) !== undefined && this.#told.has(`response ${response_id}`)
+  }
+
   /** Updates the state by a server event. */
   hear(event: RealtimeServerEvent): void {
     const response = asRecord(event.response)
@@ -195,7 +202,9 @@ export class RealtimeTalk {
     if (event.type === 'audio') this.#untoldBytes += event.audio.length
     // An answer that failed without usage has no turn, so its audio stays untold.
     if (event.type === 'turn') this.#untoldBytes = 0
-    this.isAnswering ||= event.type === 'audio' || event.type === 'text' || event.type === 'tool_call'
+    const isPart = event.type === 'audio' || event.type === 'text' || event.type === 'tool_call'
+    this.hasSaid = event.type !== 'turn' && (this.hasSaid || isPart)
+    this.isAnswering ||= isPart
   }
 
   /** The usage that no turn has reported: transcriptions of the user's speech, and an interrupted answer. */
