@@ -295,3 +295,31 @@ describe('a request under an idempotency key, during which its Farebox closes', 
     expect(held).toBe(0n)
   })
 })
+
+it.each([false, true])(
+  'a request whose caller leaves between its hold and its first attempt ends its workflow (streamed: %s)',
+  async (stream) => {
+    const box = await openBox()
+    const { accountId, key } = await openAccount(box)
+    const caller = new AbortController()
+    const { ledger } = box
+    const placeHold = ledger.placeHold.bind(ledger)
+    ledger.placeHold = async (input) => {
+      const outcome = await placeHold(input)
+      caller.abort()
+      return outcome
+    }
+    const request = new Request('http://127.0.0.1/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'auto', stream, ...question }),
+      signal: caller.signal,
+    })
+    expect((await box.routes()(request)).status).toBe(499)
+    const ended = async () => {
+      const { workflows } = await ledger.workflows({ accountId }, { limit: 10 })
+      return workflows.map(({ state, spent, held }) => ({ state, spent, held }))
+    }
+    await expect.poll(ended, { interval: 5 }).toEqual([{ state: 'closed', spent: 0n, held: 0n }])
+  },
+)
