@@ -118,6 +118,19 @@ describe.each(compatHosts)('a stream at $name', (host) => {
     await expect.poll(() => told, { interval: 5 }).toMatchObject([{ code: 'STREAM_CUT', cause: { kind: 'incomplete' } }])
   })
 
+  it('of an agent that broke off ends with the problem, which the host is told too', async () => {
+    const server = await openLoopback({ chat: () => ({ text: WORDS }) })
+    server.fail({ type: 'reset', after: 6 })
+    const told: unknown[] = []
+    const routes = { onError: (error: unknown) => void told.push(error) }
+    const { api } = await openCompat({ host, provider: openaiOver(server), routes })
+    const { agent_id } = (await api.post('/api/v1/agent/create', {})).body
+    const { body } = await api.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Tell me a long story.', stream: true })
+    const last = String(body).trim().split('\n\n').at(-1)
+    expect(last).toMatch(/^event: error\ndata: .*"code":"STREAM_CUT"/)
+    await expect.poll(() => told, { interval: 5 }).toMatchObject([{ code: 'STREAM_CUT' }])
+  })
+
   it('of a response that broke off ends with an event of its own for it', async () => {
     const server = await openLoopback({ chat: () => ({ text: WORDS }) })
     server.fail({ type: 'reset', after: 6 })

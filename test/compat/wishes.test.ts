@@ -1,4 +1,4 @@
-import { credits, type Offer, type ProviderAdapter } from '@farebox/core'
+import { credits, type Offer, type ProviderAdapter, ProviderError, quantity, type Usage } from '@farebox/core'
 import { anthropic } from '@farebox/providers/anthropic'
 import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
@@ -477,6 +477,40 @@ describe('under one idempotency key', () => {
     await openai.chat.completions.stream(ask).finalChatCompletion()
     // Another request is another one, although it asks the same.
     expect(await spent()).toBe(credits(2))
+  })
+
+  it.each([
+    { stream: false, isShared: false },
+    { stream: true, isShared: false },
+    { stream: false, isShared: true },
+    { stream: true, isShared: true },
+  ])('a request whose failed attempts were charged is not begun again: %j', async ({ stream, isShared }) => {
+    const usage: Usage = { quantities: [{ meter: 'input', quantity: quantity(1_000), unit: 'tokens' }], certainty: 'exact' }
+    let asked = 0
+    const fail = (): never => {
+      asked += 1
+      throw new ProviderError('half an answer', { provider: 'gpt-4o', kind: 'malformed', usage })
+    }
+    const { api, spent } = await openCompat({
+      provider: {
+        ...simulated(),
+        chat: async () => fail(),
+        streamChat: async function* () {
+          yield fail()
+        },
+      },
+      configuration: presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: null, lastResort: false }),
+      failedAttempts: 'charged',
+    })
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'work' })).body
+    const all = { ...headers, ...(isShared && { 'x-farebox-workflow-id': String(workflow_id) }) }
+    const send = () => api.post('/v1/chat/completions', { model: 'gpt-4o', messages, stream }, all)
+    expect(await send()).toMatchObject({ status: 502, body: { error: { code: 'providers_failed' } } })
+    expect(await spent()).toBe(credits(8))
+    const again = await send()
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    expect([again.headers.get('idempotency-replayed'), again.headers.get('x-should-retry')]).toEqual(['true', 'false'])
+    expect([asked, await spent()]).toEqual([1, credits(8)])
   })
 
   it('a stream that broke off is not begun again: it was charged', async () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Credits, credits, microUnits } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
-import { presets, type Workflow } from 'farebox'
+import { type Farebox, presets, type Workflow } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
 import { openLoopback, sdks } from './parties.ts'
@@ -219,3 +220,106 @@ it('a Farebox that closes waits until an answer is accounted for whose caller ha
   await box.close()
   expect((await answer).status).toBeGreaterThanOrEqual(400)
 })
+
+describe('a streamed answer whose body is cancelled, by a server that never aborts the request’s signal', () => {
+  it.each(['chat/completions', 'agent'])('stops its provider and ends its workflow, at %s', async (route) => {
+    const text = Array.from({ length: 40 }, (_, index) => `word${index} `).join('')
+    const server = await openLoopback({ chat: () => ({ text, promptTokens: 2_000, completionTokens: 500 }) })
+    const stall = server.fail({ type: 'stall', after: 10 })
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: null })
+    const deadlines = { totalMs: 3_600_000, betweenEventsMs: 3_600_000 }
+    const box = await openBox({ providers: sdks.slice(0, 1).map(({ adapter }) => adapter(server)), configuration, deadlines })
+    const { accountId, key } = await openAccount(box)
+    const { agentId } = await box.agents.create({ accountId })
+    const path = route === 'agent' ? `/api/v1/agent/${agentId}/chat` : `/v1/${route}`
+    const response = await box.routes()(
+      new Request(`http://127.0.0.1${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...(route !== 'agent' && { model: 'gpt-4o' }), stream: true, ...question }),
+      }),
+    )
+    expect(response.status).toBe(200)
+    await stall.struck
+    await response.body?.cancel()
+    expect(await server.requests[0]?.abandoned).toBe(true)
+    const ended = async () => {
+      const { workflows } = await box.ledger.workflows({ accountId }, { limit: 10 })
+      return workflows.map(({ state, spent, held }) => ({ state, spent, held }))
+    }
+    await expect.poll(ended, { interval: 5 }).toEqual([{ state: 'closed', spent: credits(1), held: 0n }])
+  })
+})
+
+describe('a request under an idempotency key, during which its Farebox closes', () => {
+  const chat = { model: 'gpt-4o', ...question }
+  it.each([
+    ['/v1/chat/completions', chat, 200],
+    ['/v1/chat/completions', { ...chat, stream: true }, 409],
+    ['agent', question, 200],
+    ['agent', { ...question, stream: true }, 409],
+  ])('has its outcome at the next one: %s %j', async (route, body, status) => {
+    const isStreamed = 'stream' in body
+    const server = await openLoopback({ chat: () => ({ text: 'one two three four five', promptTokens: 2_000 }) })
+    const fault = server.fail(isStreamed ? { type: 'stall', after: 3 } : { type: 'silence' })
+    const configuration = presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: null })
+    const options = { providers: sdks.slice(0, 1).map(({ adapter }) => adapter(server)), configuration }
+    const box = await openBox(options)
+    const { accountId, key } = await openAccount(box)
+    const { agentId } = await box.agents.create({ accountId })
+    // To write it may take a moment, as it does while the database is busy.
+    const { ledger } = box
+    const saveDocument = ledger.saveDocument.bind(ledger)
+    ledger.saveDocument = (input) => pause(20).then(() => saveDocument(input))
+    const ask = async (asked: Farebox) => {
+      const response = await asked.routes()(
+        new Request(`http://127.0.0.1${route === 'agent' ? `/api/v1/agent/${agentId}/chat` : route}`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': 'once' },
+          body: JSON.stringify(body),
+        }),
+      )
+      return { status: response.status, isReplayed: response.headers.has('idempotency-replayed') }
+    }
+    // Nobody reads its answer.
+    const first = ask(box)
+    await fault.struck
+    const closed = box.close({ graceMs: 0 })
+    if (!isStreamed) fault.release()
+    await closed
+    const beside = openBeside(box, options)
+    const { balance, held } = await beside.ledger.balance(accountId)
+    expect(await ask(beside)).toMatchObject({ status, isReplayed: true })
+    expect((await first).status).toBe(200)
+    expect(await beside.ledger.balance(accountId)).toMatchObject({ balance, held })
+    expect(held).toBe(0n)
+  })
+})
+
+it.each([false, true])(
+  'a request whose caller leaves between its hold and its first attempt ends its workflow (streamed: %s)',
+  async (stream) => {
+    const box = await openBox()
+    const { accountId, key } = await openAccount(box)
+    const caller = new AbortController()
+    const { ledger } = box
+    const placeHold = ledger.placeHold.bind(ledger)
+    ledger.placeHold = async (input) => {
+      const outcome = await placeHold(input)
+      caller.abort()
+      return outcome
+    }
+    const request = new Request('http://127.0.0.1/v1/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'auto', stream, ...question }),
+      signal: caller.signal,
+    })
+    expect((await box.routes()(request)).status).toBe(499)
+    const ended = async () => {
+      const { workflows } = await ledger.workflows({ accountId }, { limit: 10 })
+      return workflows.map(({ state, spent, held }) => ({ state, spent, held }))
+    }
+    await expect.poll(ended, { interval: 5 }).toEqual([{ state: 'closed', spent: 0n, held: 0n }])
+  },
+)

@@ -330,6 +330,25 @@ describe('a request sent again under its idempotency key', () => {
     expect(answer).toMatchObject({ status: 502, body: { code: 'PROVIDERS_FAILED' } })
   })
 
+  it.each([
+    ['/v1/chat/completions', { model: 'auto', messages: [{ role: 'user', content: 'hello' }] }],
+    ['/v1/audio/speech', { model: 'auto', input: 'hello' }],
+  ])('whose charge got through although the database could not say so is not made again, at %s', async (path, body) => {
+    const { box, api, spent } = await open()
+    const { ledger } = box
+    const settleHold = ledger.settleHold.bind(ledger)
+    ledger.settleHold = async (input) => {
+      await settleHold(input)
+      throw new LedgerUnavailableError('the connection broke', { cause: undefined })
+    }
+    expect((await api.post(path, body, underOneKey)).status).toBe(503)
+    ledger.settleHold = settleHold
+    const cost = await spent()
+    expect(cost).toBeGreaterThan(0n)
+    expect(await api.post(path, body, underOneKey)).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    expect(await spent()).toBe(cost)
+  })
+
   it('whose answer is too long to keep was charged and has none, without a wait', async () => {
     const adapter = simulated()
     const text = 'x'.repeat(9 * 1024 * 1024)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { credits, type PhoneRequest, type PhoneResult } from '@farebox/core'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
@@ -176,4 +177,31 @@ it('a caller who closes the workflow of their agent pays for what it has done', 
   closed.resolve()
   expect(await talking).toMatchObject({ status: 409, body: { code: 'WORKFLOW_CLOSED' } })
   expect((await api.get(`/api/v1/workflows/${workflowId}`)).body).toMatchObject({ total_credits_used: 1 })
+})
+
+it.each([
+  ['SERVICE_NOT_ALLOWED', 403],
+  ['REQUEST_LIMIT', 402],
+  ['BUDGET_EXCEEDED', 402],
+  ['INSUFFICIENT_CREDITS', 402],
+])('a caller whose recording was heard, but who may not pay for an answer, pays for what was heard: %s', async (code, status) => {
+  const question = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  const box = await openBox()
+  const services = {
+    SERVICE_NOT_ALLOWED: [{ service: 'voice_stt' }],
+    REQUEST_LIMIT: [{ service: 'voice_stt' }, { service: 'gpt', costLimitPerRequest: credits(0) }],
+  }[code]
+  const balance = credits(code === 'INSUFFICIENT_CREDITS' ? 1 : 100)
+  const account = await openAccount(box, { balance, services })
+  const { accountId } = account
+  if (code === 'BUDGET_EXCEEDED') await box.ledger.setBudget({ accountId, service: 'gpt', period: 'day', limit: credits(0) })
+  const { agentId } = await box.agents.create({ accountId })
+  const api = await serveApi(box, account.key)
+  for (const replayed of [null, 'true']) {
+    const headers = { 'content-type': 'audio/wav', 'idempotency-key': 'once' }
+    const refused = await api.post(`/api/v1/agent/${agentId}/voice`, new Uint8Array(question), headers)
+    expect(refused).toMatchObject({ status, body: { code } })
+    expect(refused.headers.get('idempotency-replayed')).toBe(replayed)
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(1), held: 0n })
+  }
 })

@@ -26,6 +26,7 @@ import {
   type Tally,
 } from '@farebox/router'
 import { isUsage } from './book-prices.ts'
+import { failedWith } from './charged-failures.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
@@ -209,8 +210,8 @@ export class CallRunner {
       drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
     }).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
-      await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
-      throw failureOf(outcome, request.operation)
+      const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
+      throw failedWith(charged, failureOf(outcome, request.operation))
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
@@ -319,8 +320,8 @@ export class CallRunner {
     const attemptOptions = { ...this.attemptOptions(held, options, watch), deadlines, call: watch.calling(call), onLateAnswer }
     const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error))
     if (outcome.status !== 'succeeded') {
-      await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
-      throw failureOf(outcome, request.operation)
+      const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
+      throw failedWith(charged, failureOf(outcome, request.operation))
     }
     const { value: result, candidate, attemptId, attempts } = outcome
     const fallback = () =>

@@ -58,7 +58,10 @@ export interface CallEnding {
   watch: Pick<CallWatch, 'charged'>
 }
 
-/** What the answer of a call was charged, and the balance after it, if the ledger has returned one. */
+/**
+ * What the answer of a call was charged, and the balance after it, if the ledger has returned one. For a call without an answer,
+ * what its failed attempts were charged.
+ */
 export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedOutcome, 'balance'>>
 
 /**
@@ -70,9 +73,13 @@ export type CallCharge = Pick<ChargedOutcome, 'charged'> & Partial<Pick<ChargedO
 export async function settleCall(parts: MeterParts, payer: Payer, held: HeldRoute, ending: CallEnding): Promise<CallCharge> {
   const { answer, attempts, floors, watch } = ending
   const failed = attempts.filter(({ attemptId }) => attemptId !== answer?.attemptId)
+  let lost = 0n
   for (const attempt of failed)
-    await settleFailedAttempt(parts, payer, held, { attempt, floor: floors?.get(attempt.attemptId), watch })
-  if (!answer) return endHold(parts, payer, held, attempts)
+    lost += await settleFailedAttempt(parts, payer, held, { attempt, floor: floors?.get(attempt.attemptId), watch })
+  if (!answer) {
+    await endHold(parts, payer, held, attempts)
+    return { charged: microCredits(lost) }
+  }
   const charge = await settleAnswer(parts, payer, held, answer, attempts)
   watch.charged(charge.charged)
   return charge
@@ -145,21 +152,24 @@ export function answerDetails(
 
 /**
  * Records a failed attempt that its provider may bill. By default the customer consumed none of it: the record's quantity is
- * zero, and its details have what the provider counted.
+ * zero, and its details have what the provider counted. Returns what the customer is charged for it.
  */
 export async function settleFailedAttempt(
   parts: MeterParts,
   payer: Payer,
   held: HeldRoute,
   { attempt, floor, watch }: { attempt: AttemptRecord; floor?: Usage | undefined; watch: CallEnding['watch'] },
-): Promise<void> {
+): Promise<Credits> {
   const usage = failedUsage(held, attempt, floor)
-  if (!usage) return
+  if (!usage) return microCredits(0n)
   try {
-    watch.charged(await writeFailedAttempt(parts, payer, held, attempt, usage))
+    const charged = await writeFailedAttempt(parts, payer, held, attempt, usage)
+    watch.charged(charged)
+    return charged
   } catch (error) {
     // A failed attempt that cannot be recorded must not keep the answer from being settled.
     parts.onError(error)
+    return microCredits(0n)
   }
 }
 
@@ -211,18 +221,9 @@ async function writeFailedAttempt(
 }
 
 /** Ends the hold of a call without an answer. Charges nothing, but records the attempts for the receipt. */
-async function endHold(
-  parts: MeterParts,
-  payer: Payer,
-  held: HeldRoute,
-  attempts: readonly AttemptRecord[],
-): Promise<CallCharge> {
-  const charged = microCredits(0n)
+async function endHold(parts: MeterParts, payer: Payer, held: HeldRoute, attempts: readonly AttemptRecord[]): Promise<void> {
   const last = attempts.at(-1)
-  if (!last) {
-    await release(parts, payer, held)
-    return { charged }
-  }
+  if (!last) return release(parts, payer, held)
   await settleInput(payer.envelope, () => ({
     accountId: payer.accountId,
     holdId: held.holdId,
@@ -230,7 +231,7 @@ async function endHold(
     usage: {
       quantity: 0n as Quantity,
       unit: 'requests',
-      rated: charged,
+      rated: microCredits(0n),
       roundingStep: microCredits(1n),
       model: last.candidate.offer.model,
       details: { at: held.at, attempts: attempts.map((attempt) => describeAttempt(attempt)) },
@@ -239,7 +240,6 @@ async function endHold(
     // The hold expires by itself.
     if (!isFareboxError(error)) throw error
   })
-  return { charged }
 }
 
 /** What a failed attempt used: as reported, or else the most that it can have used if its provider may bill it. */

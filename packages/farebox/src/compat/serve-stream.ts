@@ -1,6 +1,6 @@
 import { problemOf } from '../http/problem.ts'
 import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
-import { ChargedRunError, runOnce } from '../http/run-once.ts'
+import { ChargedRunError, ofFailedCall, runOnce } from '../http/run-once.ts'
 import { type Encoding, streamResponse } from '../http/stream-response.ts'
 import type { Workflow } from '../workflow.ts'
 import type { MeteredStream } from '../workflow-calls.ts'
@@ -46,7 +46,7 @@ export async function serveStream<Event, Part, Answer extends object>(
     const workflow = plan.workflow(workflowId)
     const stream = await form.open(workflow, plan.options).catch((error: unknown) => {
       plan.leave(workflow)
-      throw error
+      throw ofFailedCall(error)
     })
     const leave = () => plan.leave(workflow)
     stream.settled.then(leave, leave)

@@ -1,5 +1,5 @@
 import { type AccountCall, JsonAnswer, ProblemAnswer } from '../http/route.ts'
-import { runOnce } from '../http/run-once.ts'
+import { ofFailedCall, runOnce } from '../http/run-once.ts'
 import type { Workflow } from '../workflow.ts'
 import type { Metered } from '../workflow-calls.ts'
 import { type Asked, type PlannedCall, planCall } from './plan-call.ts'
@@ -31,6 +31,8 @@ export async function serveWhole<Answer extends object, Body>(
     try {
       const { answer, metered } = await work(workflow, plan.options)
       return { answer, served: await withBalance(box, key, servedBy(workflow, metered)) } satisfies KeptAnswer<Answer>
+    } catch (error) {
+      throw ofFailedCall(error)
     } finally {
       plan.leave(workflow)
     }

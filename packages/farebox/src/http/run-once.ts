@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { isFareboxError } from '@farebox/core'
 import { IdempotencyConflictError, newUuid, type WorkflowSummary } from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
+import { wasCharged } from '../charged-failures.ts'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
@@ -61,7 +62,12 @@ export async function runOnce<Answer extends object>(
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
-      if (end) continue
+      if (end) {
+        // A charge may have got through although the database could not say so. A run that was replaced is refunded.
+        const isCounted = !isShared && end.body.failed !== REPLACED.failed
+        if (isCounted && (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
+        continue
+      }
       const start = await box.ledger.document(accountId, 'run', documentId)
       const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
       if (isOld && !(await isAlive(box, accountId, workflowId))) {
@@ -158,6 +164,11 @@ export class ChargedRunError extends Error {
   constructor(cause: unknown) {
     super('a run failed after it had charged', { cause })
   }
+}
+
+/** The error for a run to throw when its only call has failed: one whose failed attempts were charged must not start again. */
+export function ofFailedCall(error: unknown): unknown {
+  return wasCharged(error) ? new ChargedRunError(error) : error
 }
 
 /** What a repeated request is told about a run that failed after a charge: its caller is there, and trying again does not help. */
