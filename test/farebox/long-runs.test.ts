@@ -146,6 +146,38 @@ it('a run whose answer was kept, though the database broke off before it said so
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it('a run that ends while the database is away has its answer kept once that is back', async () => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const store = openDriver(box)
+  const { commit } = store
+  let isAway = false
+  store.commit = (operations, transaction) =>
+    isAway
+      ? Promise.reject(new LedgerUnavailableError('the database is away', undefined))
+      : commit.call(store, operations, transaction)
+  const folder = databaseFolder('back')
+  const failures = () => {
+    isAway = true
+    return undefined
+  }
+  const spool = { directory: join(folder, 'spool'), retryMs: 20 }
+  const beside = createFarebox({ store, providers: [simulated({ failures })], spool })
+  onTestFinished(async () => {
+    await beside.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const api = await serveApi(beside, key)
+  const body = { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] }
+  const ask = () => api.post('/v1/chat/completions', body, underOneKey)
+  const first = await ask()
+  expect(first.status).toBe(200)
+  isAway = false
+  await expect.poll(async () => (await ask()).headers.get('idempotency-replayed')).toBe('true')
+  expect((await ask()).body).toEqual(first.body)
+  await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
 it('a run that failed without a charge is begun again under its key as often as it is asked for', async () => {
   let isIll = true
   const failures = () => (isIll ? ({ kind: 'unavailable' } as const) : undefined)

@@ -1,6 +1,12 @@
 import { hash } from 'node:crypto'
 import { isFareboxError, microCredits, quantity } from '@farebox/core'
-import { IdempotencyConflictError, newUuid, UsageSpooledError, type WorkflowSummary } from '@farebox/ledger'
+import {
+  IdempotencyConflictError,
+  LedgerUnavailableError,
+  newUuid,
+  UsageSpooledError,
+  type WorkflowSummary,
+} from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
@@ -120,14 +126,15 @@ async function runAndKeep<Answer extends object>(
     throw error
   }
   // The work is done and paid for, so the caller gets the answer even if it is too long to keep for a repeated request.
-  await end({ answer })
-    .catch((error: unknown) => {
-      if (error instanceof ReplacedRunError) throw error
+  const keep = () =>
+    end({ answer }).catch((error: unknown) => {
+      if (error instanceof ReplacedRunError || error instanceof LedgerUnavailableError) throw error
       return end({ problem: problemOf(answerNotKept()) })
     })
-    .catch((error: unknown) => {
-      if (error instanceof ReplacedRunError) throw inProgress()
-    })
+  await keep().catch((error: unknown) => {
+    if (error instanceof ReplacedRunError) throw inProgress()
+    whenBack(keep, { ref: false }).catch(() => undefined)
+  })
   return answer
 }
 
