@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import fs, { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,4 +72,9 @@ test('what processes left half-written that were killed is removed, once it is t
   expect(existsSync(join(directory, old))).toBe(false)
   expect(names()).toEqual(expect.arrayContaining(others))
   expect(await spool.size()).toBe(1)
+})
+
+test('only their owner may read what is kept', async () => {
+  await new Spool({ directory }).add(operation)
+  expect(statSync(join(directory, names()[0] ?? '')).mode & 0o777).toBe(0o600)
 })
