@@ -1,9 +1,13 @@
-import { type ChatEvent, credits, type ProviderAdapter } from '@farebox/core'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ChatEvent, credits, type ProviderAdapter, ProviderError } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated } from '@farebox/providers/simulated'
-import { expect, it, onTestFinished } from 'vitest'
+import { createFarebox } from 'farebox'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBeside, openBox, storeNames } from './open-box.ts'
+import { openAccount, openBeside, openBox, openDriver, storeNames } from './open-box.ts'
 
 const underOneKey = { 'idempotency-key': 'once' }
 /** What hosts set whose answers take long. */
@@ -142,6 +146,38 @@ it('a run whose answer was kept, though the database broke off before it said so
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it('a run that ends while the database is away has its answer kept once that is back', async () => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const store = openDriver(box)
+  const { commit } = store
+  let isAway = false
+  store.commit = (operations, transaction) =>
+    isAway
+      ? Promise.reject(new LedgerUnavailableError('the database is away', undefined))
+      : commit.call(store, operations, transaction)
+  const folder = databaseFolder('back')
+  const failures = () => {
+    isAway = true
+    return undefined
+  }
+  const spool = { directory: join(folder, 'spool'), retryMs: 20 }
+  const beside = createFarebox({ store, providers: [simulated({ failures })], spool })
+  onTestFinished(async () => {
+    await beside.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const api = await serveApi(beside, key)
+  const body = { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] }
+  const ask = () => api.post('/v1/chat/completions', body, underOneKey)
+  const first = await ask()
+  expect(first.status).toBe(200)
+  isAway = false
+  await expect.poll(async () => (await ask()).headers.get('idempotency-replayed')).toBe('true')
+  expect((await ask()).body).toEqual(first.body)
+  await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
 it('a run that failed without a charge is begun again under its key as often as it is asked for', async () => {
   let isIll = true
   const failures = () => (isIll ? ({ kind: 'unavailable' } as const) : undefined)
@@ -226,4 +262,110 @@ it('a run that wakes up and ends just as it is taken for dead has the answer, an
   expect((await first).status).toBe(200)
   expect((await ask(beside)).body).toEqual((await first).body)
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+describe.each(storeNames)('a run whose charges wait in the spool of a process that died, on %s', (on) => {
+  const path = '/v1/chat/completions'
+  const body = { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] }
+
+  /** A request that was answered when the database had gone, by a process that died then. */
+  async function dead() {
+    let now = Date.now()
+    const clock = () => now
+    const options = { clock, failedAttempts: 'charged', retries: { backoffMs: 1 } } as const
+    const box = await openBox({ on, storeClock: clock, ...options })
+    const { accountId, key } = await openAccount(box)
+    const folder = databaseFolder('dead')
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const refused: string[] = []
+    const spool = {
+      directory: join(folder, 'spool'),
+      retryMs: 60_000,
+      onRefused: (_: object, reason: string) => refused.push(reason),
+    }
+
+    const store = openDriver(box)
+    const { commit } = store
+    let isAway = false
+    store.commit = (operations, transaction) =>
+      isAway
+        ? Promise.reject(new LedgerUnavailableError('the database is away', undefined))
+        : commit.call(store, operations, transaction)
+    const adapter = simulated()
+    let calls = 0
+    const provider: ProviderAdapter = {
+      ...adapter,
+      async chat(...asked) {
+        calls += 1
+        const answer = await (adapter.chat as NonNullable<typeof adapter.chat>)(...asked)
+        if (calls === 1) throw new ProviderError('not now', { provider: adapter.name, kind: 'unavailable', usage: answer.usage })
+        isAway = true
+        return answer
+      },
+    }
+    const died = createFarebox({ ...options, store, providers: [provider], spool })
+    expect((await (await serveApi(died, key)).post(path, body, underOneKey)).status).toBe(200)
+    expect(readdirSync(spool.directory)).toHaveLength(2)
+
+    now += 4 * 3_600_000
+    const other = openBeside(box, { storeClock: clock, ...options })
+    const api = await serveApi(other, key)
+    return {
+      other,
+      refused,
+      ask: (idempotencyKey = 'once') => api.post(path, body, { 'idempotency-key': idempotencyKey }),
+      spent: async () => credits(10_000) - (await box.ledger.balance(accountId)).balance,
+      /** Starts the process again that died. */
+      restart: async () => {
+        const restarted = openBeside(box, { storeClock: clock, ...options, spool })
+        expect(await restarted.ledger.sendSpooled()).toMatchObject({ waiting: 0 })
+      },
+    }
+  }
+
+  it('is charged once, where another has taken its place before they are sent', async () => {
+    const { refused, ask, spent, restart } = await dead()
+    expect((await ask()).status).toBe(200)
+    const once = await spent()
+    expect(once).toBeGreaterThan(0n)
+    await restart()
+    expect(await spent()).toBe(once)
+    expect(refused).toHaveLength(2)
+    const again = await ask()
+    expect([again.status, again.headers.get('idempotency-replayed'), await spent()]).toEqual([200, 'true', once])
+  })
+
+  it('is not begun again once they were sent', async () => {
+    const { ask, spent, restart } = await dead()
+    await restart()
+    const charged = await spent()
+    expect(charged).toBeGreaterThan(0n)
+    expect(await ask()).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    expect(await spent()).toBe(charged)
+  })
+
+  it('is charged once, where they are sent just as another takes its place', async () => {
+    const { other, refused, ask, spent, restart } = await dead()
+    const { holdsOf } = other.ledger
+    other.ledger.holdsOf = async (...which) => {
+      await restart()
+      return holdsOf.apply(other.ledger, which)
+    }
+    expect((await ask()).status).toBe(200)
+    const once = await spent()
+    expect((await ask('another')).status).toBe(200)
+    expect([await spent(), refused]).toEqual([once * 2n, []])
+  })
+
+  it('is charged once, where the process dies that begins another in its place', async () => {
+    const { other, refused, ask, spent, restart } = await dead()
+    const { holdsOf } = other.ledger
+    other.ledger.holdsOf = () => Promise.reject(new LedgerUnavailableError('the process died', undefined))
+    expect((await ask()).status).toBe(503)
+    other.ledger.holdsOf = holdsOf
+    expect((await ask()).status).toBe(200)
+    const once = await spent()
+    await restart()
+    expect([await spent(), refused.length]).toEqual([once, 2])
+  })
 })

@@ -306,6 +306,47 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(readdirSync(join(directory, 'refused'))).toContain('0-half.json')
   })
 
+  test('what cannot be read does not end the retries either, while the database is away', async () => {
+    other.exec('BEGIN IMMEDIATE')
+    mkdirSync(join(directory, '0-a-folder.json'), { recursive: true })
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    // Each retry takes one away, and fails all the same.
+    for (const name of ['1-bad.json', '2-bad.json']) {
+      writeFileSync(join(directory, name), 'nothing of ours')
+      await expect.poll(() => files()).not.toContain(name)
+    }
+    other.exec('COMMIT')
+    await expect.poll(() => files()).toEqual(['0-a-folder.json'])
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
+  test('what a closed ledger is told to send waits for the next one', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    await ledger.close()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 1 })
+    ledger = open()
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect([await ledger.balance(accountId), refused]).toMatchObject([{ balance: credits(90) }, []])
+  })
+
+  test('a change that another version wrote in its own way is kept beside, and not charged by guesswork', async () => {
+    await ledger.close()
+    ledger = open({ retryMs: 60_000 })
+    other.exec('BEGIN IMMEDIATE')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('COMMIT')
+    const [name = ''] = files()
+    const file = JSON.parse(readFileSync(join(directory, name), 'utf8'))
+    writeFileSync(join(directory, name), JSON.stringify({ ...file, version: 2 }))
+    expect(await ledger.sendSpooled()).toEqual({ sent: 0, refused: 0, waiting: 0 })
+    expect(readdirSync(join(directory, 'refused'))).toContain(name)
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(100) })
+  })
+
   test('what a crash left of a reason is not in the way of the next one', async () => {
     await ledger.sendSpooled()
     mkdirSync(join(directory, 'refused'), { recursive: true })

@@ -193,6 +193,8 @@ async function writeFailedAttempt(
     holdId: held.holdId,
     usageId: attemptId,
     final: false,
+    // Another process may have ended the call, where its run was taken for dead.
+    ...(isCharged && { partOf: held.holdId }),
     provider: candidate.offer.provider,
     usage: {
       ...priced,

@@ -277,6 +277,17 @@ export abstract class LedgerReader {
     return row
   }
 
+  /**
+   * The holds of a workflow, whatever became of them, oldest first. It scans every hold of the account, so it is meant for occasional
+   * work, such as ending what a process left behind.
+   */
+  async holdsOf(accountId: string, workflowId: string): Promise<HoldRow[]> {
+    return this.#rows('holds', 'WHERE account_id = ? AND workflow_id = ? ORDER BY created_at, hold_id', [
+      checkText('accountId', accountId),
+      checkSought('workflowId', workflowId),
+    ])
+  }
+
   /** The usage records of a workflow, oldest first. */
   async usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
     return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [

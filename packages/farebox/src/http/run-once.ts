@@ -1,6 +1,12 @@
 import { hash } from 'node:crypto'
-import { isFareboxError } from '@farebox/core'
-import { IdempotencyConflictError, newUuid, type WorkflowSummary } from '@farebox/ledger'
+import { isFareboxError, microCredits, quantity } from '@farebox/core'
+import {
+  IdempotencyConflictError,
+  LedgerUnavailableError,
+  newUuid,
+  UsageSpooledError,
+  type WorkflowSummary,
+} from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
 import { wasCharged } from '../charged-failures.ts'
 import { ProvidersFailedError } from '../errors.ts'
@@ -51,10 +57,16 @@ export async function runOnce<Answer extends object>(
   }
   // Digests are enough to compare requests, and prompts have no place in a ledger.
   const digests = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, digestOf(value)]))
+  /** The workflow of the run before this one, if that was taken for dead. */
+  let replaced: string | undefined
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const documentId = `${idempotencyKey}#${attempt}`
     // Derived before the run, so that the charges of a run that died can be looked up.
     const workflowId = uuidv5(`${accountId}\0${documentId}`, RUN_NAMESPACE)
+    // Before the next run begins, so that there is none without it.
+    if (replaced !== undefined && !(await box.ledger.document(accountId, 'run', documentId)))
+      await chargeNothingFor(box, accountId, replaced)
+    replaced = undefined
     const begun = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
     if (begun.replayed) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
@@ -62,12 +74,10 @@ export async function runOnce<Answer extends object>(
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
-      if (end) {
-        // A charge may have got through although the database could not say so. A run that was replaced is refunded.
-        const isCounted = !isShared && end.body.failed !== REPLACED.failed
-        if (isCounted && (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
-        continue
-      }
+      if (end?.body.failed === REPLACED.failed) replaced = workflowId
+      // A charge may have got through although the database could not say so.
+      else if (end && !isShared && (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
+      if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
       if (isOld && !(await isAlive(box, accountId, workflowId))) {
@@ -77,6 +87,7 @@ export async function runOnce<Answer extends object>(
         await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body: REPLACED }).catch((error: unknown) => {
           throw error instanceof IdempotencyConflictError ? inProgress() : error
         })
+        replaced = workflowId
         continue
       }
       throw inProgress()
@@ -99,8 +110,7 @@ async function runAndKeep<Answer extends object>(
     } catch (error) {
       if (!(error instanceof IdempotencyConflictError) || !(await isReplaced(box, accountId, documentId))) throw error
       // The other run is charged instead.
-      const workflow = box.workflow({ accountId, workflowId, name: '', isOpened: true })
-      await whenBack(() => workflow.refund('another run has replaced this one'))
+      await whenBack(() => refundReplaced(box, accountId, workflowId))
       throw new ReplacedRunError()
     }
   }
@@ -112,21 +122,22 @@ async function runAndKeep<Answer extends object>(
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
     const ending = thrown instanceof ChargedRunError ? { problem: problemOf(keptError(error)) } : { failed }
     await end(ending).catch((reason: unknown) => {
-      if (reason instanceof ReplacedRunError) return
+      if (reason instanceof ReplacedRunError) throw inProgress()
       // Until this is written, the key answers "in progress": for ten minutes at most, after which the run counts as dead.
       whenBack(() => end(ending), { ref: false }).catch(() => undefined)
     })
     throw error
   }
   // The work is done and paid for, so the caller gets the answer even if it is too long to keep for a repeated request.
-  await end({ answer })
-    .catch((error: unknown) => {
-      if (error instanceof ReplacedRunError) throw error
+  const keep = () =>
+    end({ answer }).catch((error: unknown) => {
+      if (error instanceof ReplacedRunError || error instanceof LedgerUnavailableError) throw error
       return end({ problem: problemOf(answerNotKept()) })
     })
-    .catch((error: unknown) => {
-      if (error instanceof ReplacedRunError) throw inProgress()
-    })
+  await keep().catch((error: unknown) => {
+    if (error instanceof ReplacedRunError) throw inProgress()
+    whenBack(keep, { ref: false }).catch(() => undefined)
+  })
   return answer
 }
 
@@ -136,6 +147,38 @@ class ReplacedRunError extends Error {}
 async function isReplaced(box: Farebox, accountId: string, documentId: string): Promise<boolean> {
   const end = await box.ledger.document(accountId, 'run_end', documentId)
   return end?.body.failed === REPLACED.failed
+}
+
+function refundReplaced(box: Farebox, accountId: string, workflowId: string): Promise<void> {
+  return box.workflow({ accountId, workflowId, name: '', isOpened: true }).refund('another run has replaced this one')
+}
+
+/**
+ * Sees to it that a replaced run charges nothing, then or later: its usage may wait in the spool of a process that is gone, or that
+ * cannot reach the database. Each of its holds is settled in that process's stead, without usage, so that the ledger refuses what
+ * comes after. What came before is refunded.
+ */
+async function chargeNothingFor(box: Farebox, accountId: string, workflowId: string): Promise<void> {
+  if (!(await workflowOf(box, accountId, workflowId))) return
+  for (const { holdId, state } of await box.ledger.holdsOf(accountId, workflowId)) {
+    if (state !== 'settled') await settleWithoutUsage(box, accountId, holdId)
+  }
+  await refundReplaced(box, accountId, workflowId)
+}
+
+/** Settles a hold that has ended, unless its own settlement came first. */
+async function settleWithoutUsage({ ledger }: Farebox, accountId: string, holdId: string): Promise<void> {
+  const usage = {
+    quantity: quantity(0),
+    unit: 'requests',
+    rated: microCredits(0n),
+    roundingStep: microCredits(1n),
+    details: REPLACED,
+  } as const
+  await ledger.settleHold({ accountId, holdId, usage }).catch((error: unknown) => {
+    if (error instanceof UsageSpooledError) throw error.cause
+    if (!(error instanceof IdempotencyConflictError)) throw error
+  })
 }
 
 async function whileRunning<Result>(box: Farebox, workflowId: string, work: () => Promise<Result>): Promise<Result> {

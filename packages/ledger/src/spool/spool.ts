@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidOptionError } from '@farebox/core'
 import { decodeOperation, encodeOperation, type UsageOperation } from './operation-json.ts'
@@ -7,7 +7,10 @@ import { decodeOperation, encodeOperation, type UsageOperation } from './operati
 export interface SpoolOptions {
   /** A local folder, created if absent. Several processes may share it. */
   directory: string
-  /** Most changes to keep. Beyond that, the database's error is thrown as without a spool. @defaultValue 100_000 */
+  /**
+   * Most changes to keep. Beyond that, the database's error is thrown as without a spool. Several processes that share a folder may
+   * together keep somewhat more. @defaultValue 100_000
+   */
   entriesMax?: number
 }
 
@@ -21,6 +24,12 @@ const EXTENSION = '.json'
 /** How many digits the time and the sequence number in a file's name have. */
 const DIGITS = 14
 const NAME = /^\d{14}-\d{14}-/
+/** What a process that was killed left of a file of ours. */
+const UNFINISHED = /^\d{14}-\d{14}-[\da-f-]{36}\.json\.[\da-f-]{36}\.part$/
+/** Writing a file takes no longer, by far. */
+const UNFINISHED_MS = 3_600_000
+/** The folder is read again once this part of what was found has been added. */
+const ADDED_PART = 10
 /** Subfolder for changes that the ledger refused, kept for inspection. */
 const REFUSED = 'refused'
 
@@ -35,6 +44,9 @@ export class Spool {
   #sequence = 0
   /** The time in the newest file's name. */
   #newest = 0
+  /** How many files the folder had when it was last read, and how many names were given since. */
+  #found: number | undefined
+  #named = 0
   /** Names are given one after another: the folder, read for several at once, would not answer in the order of the calls. */
   #naming: Promise<unknown> = Promise.resolve()
 
@@ -73,12 +85,40 @@ export class Spool {
   async #nextName(): Promise<string | undefined> {
     // Create it each time, because a disk cleanup may have removed it.
     await mkdir(this.#directory, { recursive: true })
-    const names = await this.#names()
-    if (names.length >= this.#entriesMax) return undefined
-    const last = names.findLast((name) => NAME.test(name))?.slice(0, DIGITS)
-    this.#newest = Math.max(this.#newest, Date.now(), last === undefined ? 0 : Number(last) + 1)
+    // Not each time: where much waits, reading all the names takes longer than writing a file.
+    const found = this.#found ?? 0
+    const mayBeFull = found + this.#named >= this.#entriesMax
+    if (mayBeFull || this.#named * ADDED_PART >= found) await this.#count()
+    if ((this.#found ?? 0) + this.#named >= this.#entriesMax) return undefined
+    this.#named++
+    this.#newest = Math.max(this.#newest, Date.now())
     const order = [this.#newest, this.#sequence++].map((part) => part.toString().padStart(DIGITS, '0')).join('-')
     return `${order}-${randomUUID()}${EXTENSION}`
+  }
+
+  /** Counts the files, which other processes add and send too, and finds the newest. */
+  async #count(): Promise<void> {
+    const names = await this.#all()
+    if (this.#found === undefined) await this.#removeUnfinished(names)
+    this.#found = 0
+    this.#named = 0
+    for (const name of names) {
+      if (!name.endsWith(EXTENSION)) continue
+      this.#found++
+      if (NAME.test(name)) this.#newest = Math.max(this.#newest, Number(name.slice(0, DIGITS)) + 1)
+    }
+  }
+
+  /** Removes what killed processes left of files that they were writing: nobody was told that these were kept. */
+  async #removeUnfinished(names: readonly string[]): Promise<void> {
+    for (const name of names.filter((one) => UNFINISHED.test(one))) {
+      const path = join(this.#directory, name)
+      const isOld = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs < Date.now() - UNFINISHED_MS,
+        () => false,
+      )
+      if (isOld) await rm(path, { force: true }).catch(() => undefined)
+    }
   }
 
   /** How many changes wait. */
@@ -120,8 +160,11 @@ export class Spool {
   }
 
   async #names(): Promise<string[]> {
-    const names = (await readdir(this.#directory).catch(ignoreAbsent)) ?? []
-    return names.filter((name) => name.endsWith(EXTENSION)).sort()
+    return (await this.#all()).filter((name) => name.endsWith(EXTENSION)).sort()
+  }
+
+  async #all(): Promise<string[]> {
+    return (await readdir(this.#directory).catch(ignoreAbsent)) ?? []
   }
 
   /**
