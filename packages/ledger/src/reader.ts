@@ -431,8 +431,8 @@ export abstract class LedgerReader {
   /**
    * Replays an account's journal and checks every sum that is derived from it, as of one moment. Reads a few hundred rows at a time,
    * so that other work goes on and an account may be larger than memory. A ledger runs one verification at a time: others wait. On
-   * SQLite, the write-ahead log grows meanwhile by what is written. A database without such a log, or in memory, is first copied as a
-   * whole into memory.
+   * Postgres, it keeps one connection of the pool. On SQLite, the write-ahead log grows meanwhile by what is written; a database
+   * without such a log, or in memory, is first copied as a whole into memory.
    */
   async verify(accountId: string, options: VerifyOptions = {}): Promise<VerifyReport> {
     checkText('accountId', accountId)
