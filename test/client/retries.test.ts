@@ -311,6 +311,15 @@ describe('a mistake of the caller', () => {
     await expect(createClient({ baseUrl: url, apiKey: 'k', ...options }).workflows.usage('w', usage)).rejects.toThrow(TypeError)
     expect(requests).toBe(0)
   })
+
+  it.each<[unknown, string]>([
+    [Number.NaN, 'retries must be a number, received NaN'],
+    ['many', 'retries must be a number, received "many"'],
+    [3n, 'retries must be a number, received 3'],
+  ])('is named with what was received: retries of %s', async (retries, message) => {
+    const client = createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', retries: retries as number })
+    await expect(client.credits()).rejects.toThrow(new TypeError(message))
+  })
 })
 
 describe('a caller who leaves', () => {

@@ -293,6 +293,17 @@ describe('a database as somebody else has set it up', () => {
       expect(await ledger.balance('a')).toMatchObject({ balance: credits(58) })
     })
 
+    test.each(['45000', 'AA001', '42501', '40001', '55P03'])(
+      'a trigger that raises with the code %s fails none beside that change',
+      async (code) => {
+        await trigger(`RAISE EXCEPTION 'not %', NEW.name USING ERRCODE = '${code}';`)
+        expect(await both('bad')).toMatchObject([
+          { reason: { code: 'LEDGER_UNAVAILABLE', isRetryable: true, message: expect.stringContaining('not bad') } },
+          { value: { status: 'charged' } },
+        ])
+      },
+    )
+
     test.each(['40001', '40P01'])('a change that loses a race (%s) is made at the second attempt', async (code) => {
       await admin.query('CREATE SEQUENCE attempts')
       await trigger(`IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END IF;`)

@@ -1,4 +1,4 @@
-import { mkdtempSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credits, microUnits } from '@farebox/core'
@@ -101,4 +101,83 @@ test('a circle of workflows, each the parent of the other, is told of and ends',
   const { mismatches } = await ledger.verify(accountId)
   expect(mismatches).toContainEqual(expect.objectContaining({ kind: 'workflow' }))
   await ledger.close()
+})
+
+test.each<[string, () => Promise<LedgerDriver>]>([
+  ['sqlite', async () => sqlite({ filename: newFile() })],
+  ['postgres', async () => postgres({ connectionString: (await createTestDatabase()).url })],
+])('verifications wait for each other on %s, so that many neither take all connections nor all file handles', async (_, open) => {
+  const ledger = new Ledger(await open())
+  const accountId = await fill(ledger)
+  const turns: number[] = []
+  await Promise.all([1, 2, 3].map((turn) => ledger.verify(accountId, { onRead: () => void turns.push(turn) })))
+  expect(turns).toEqual(turns.toSorted())
+  await ledger.close()
+})
+
+test.each<[string, () => Promise<LedgerDriver>]>([
+  ['sqlite', async () => sqlite({ filename: newFile() })],
+  ['postgres', async () => postgres({ connectionString: (await createTestDatabase()).url })],
+])('what onRead throws ends a verification as it is on %s, and the next one is not harmed', async (_, open) => {
+  const ledger = new Ledger(await open())
+  const accountId = await fill(ledger)
+  for (const thrown of [new Error('enough'), new RangeError('out of range'), 'a text']) {
+    const onRead = () => {
+      throw thrown
+    }
+    await expect(ledger.verify(accountId, { onRead })).rejects.toBe(thrown)
+  }
+  expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  await ledger.close()
+})
+
+test.each(['removed', 'replaced'])('a file that was %s is not verified, and none is made in its place', async (change) => {
+  const filename = newFile()
+  const ledger = new Ledger(sqlite({ filename }))
+  const accountId = await fill(ledger, 3)
+  renameSync(filename, `${filename}.old`)
+  if (change === 'replaced') new Database(filename).close()
+  await expect.poll(() => ledger.verify(accountId).catch(String)).toMatch(/was removed or replaced/)
+  expect(existsSync(filename)).toBe(change === 'replaced')
+  await ledger.close()
+})
+
+test('a host database whose file was removed is not verified, and no file is made in its place', async () => {
+  const filename = newFile()
+  const database = new Database(filename)
+  onTestFinished(() => void database.close())
+  database.pragma('journal_mode = WAL')
+  const ledger = new Ledger(sqlite({ database }))
+  const accountId = await fill(ledger, 3)
+  rmSync(filename)
+  await expect(ledger.verify(accountId)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+  expect(existsSync(filename)).toBe(false)
+  await ledger.close()
+})
+
+test.each(['wal', 'delete'])('a host database that keeps its file to itself is verified, with journal mode %s', async (mode) => {
+  const database = new Database(newFile())
+  onTestFinished(() => void database.close())
+  database.pragma('locking_mode = EXCLUSIVE')
+  database.pragma(`journal_mode = ${mode}`)
+  const ledger = new Ledger(sqlite({ database, busyTimeoutMs: 200 }))
+  const accountId = await fill(ledger)
+  expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [], usageRecords: 450 })
+  await ledger.close()
+})
+
+test('a verification waits for whoever has locked a host database without a log', async () => {
+  const filename = newFile()
+  const database = new Database(filename, { timeout: 0 })
+  const other = new Database(filename)
+  onTestFinished(() => {
+    for (const each of [database, other]) each.close()
+  })
+  const accountId = await fill(new Ledger(sqlite({ database })), 3)
+  other.exec('BEGIN EXCLUSIVE')
+  const hasty = new Ledger(sqlite({ database, busyTimeoutMs: 0 }))
+  await expect(hasty.verify(accountId)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', message: /another process kept/ })
+  const verifying = new Ledger(sqlite({ database })).verify(accountId)
+  setTimeout(() => other.exec('COMMIT'), 20)
+  expect(await verifying).toMatchObject({ mismatches: [], usageRecords: 3 })
 })

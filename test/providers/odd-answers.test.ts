@@ -89,6 +89,21 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     }
   })
 
+  it('is an answer beside an error that says nothing, plain and streamed', async () => {
+    const output = [{ type: 'message', content: [{ type: 'output_text', text: 'Hi' }] }]
+    const usage = { input_tokens: 5, output_tokens: 1 }
+    const response = { status: 'completed', output, usage, error: { code: null, message: '' } }
+    const plain = await serve('application/json', (answer) => answer.end(JSON.stringify(response)))
+    const told = await openai({ apiKey, baseURL: plain, api: 'responses' }).chat?.(hello, context)
+    expect(told).toMatchObject({ text: 'Hi', usage: { certainty: 'exact' } })
+    const baseURL = await serveEvents([
+      { type: 'response.output_text.delta', delta: 'Hi' },
+      { type: 'response.completed', response },
+    ])
+    const streamed = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
+    expect(streamed.at(-1)).toMatchObject({ type: 'finish', usage: { certainty: 'exact' } })
+  })
+
   it('is refused as its error says, though its status is that of success, plain and streamed', async () => {
     const json = (body: object) => serve('application/json', (response) => response.end(JSON.stringify(body)))
     const told = { message: 'Slow down', type: 'rate_limit_error' }

@@ -173,7 +173,7 @@ function checkBaseUrl(url: string): string {
  */
 function checkNumber(name: string, value: number): number {
   if (typeof value === 'number' && !Number.isNaN(value)) return value
-  throw new TypeError(`${name} must be a number, received ${JSON.stringify(value) ?? String(value)}`)
+  throw new TypeError(`${name} must be a number, received ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`)
 }
 
 /** The error names the problem but never the secret. */

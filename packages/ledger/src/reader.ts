@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Credits, checkOptionNames, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
-import type { LedgerDriver, Query } from './driver.ts'
+import type { LedgerDriver, Query, Snapshot } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
 import { KeyRing } from './key-ring.ts'
@@ -131,7 +131,7 @@ export type LedgerEvent = {
 
 /** How {@link Ledger.verify} reports its progress. */
 export interface VerifyOptions {
-  /** Called with how many rows were read since the last call, some hundreds at a time. */
+  /** Called with how many rows were read since the last call, some hundreds at a time. What it throws ends the verification. */
   onRead?: (rows: number) => void
 }
 
@@ -161,6 +161,8 @@ const LASTING_GRANTS = 'WHERE account_id = ? AND remaining > 0'
 export abstract class LedgerReader {
   readonly #reads: LedgerDriver
   readonly #keys: KeyRing
+  /** The tail of the verifications. Each takes a connection for long: many at once would leave none to the changes, and no file handle. */
+  #verifying: Promise<unknown> = Promise.resolve()
 
   constructor(driver: LedgerDriver<never>) {
     this.#reads = driver as LedgerDriver
@@ -439,15 +441,19 @@ export abstract class LedgerReader {
 
   /**
    * Replays an account's journal and checks every sum that is derived from it, as of one moment. Reads a few hundred rows at a time,
-   * so that other work goes on and an account may be larger than memory. On SQLite, the write-ahead log grows meanwhile by what is
-   * written.
+   * so that other work goes on and an account may be larger than memory. A ledger runs one verification at a time: others wait. On
+   * Postgres, it keeps one connection of the pool. On SQLite, the write-ahead log grows meanwhile by what is written; a database
+   * without such a log, or in memory, is first copied as a whole into memory.
    */
   async verify(accountId: string, options: VerifyOptions = {}): Promise<VerifyReport> {
     checkText('accountId', accountId)
     checkOptionNames(options, verifyOptionNames, 'verify()')
     const { onRead } = options
+    const run = (snapshot: Snapshot) => runOnSnapshot(verification(accountId), { snapshot, accountId, onRead })
+    const verifying = this.#verifying.then(() => this.#reads.snapshot(run))
+    this.#verifying = verifying.catch(() => undefined)
     try {
-      return await this.#reads.snapshot((snapshot) => runOnSnapshot(verification(accountId), { snapshot, accountId, onRead }))
+      return await verifying
     } catch (error) {
       if (error instanceof UnreadableRowError) return unreadableAccount(accountId, error)
       throw error

@@ -6,6 +6,9 @@ import { RefusedChangeError } from '../refused-change-error.ts'
 /** Serialization failure, deadlock, and a unique key that another transaction took first. All can be retried. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01', '23505'])
 
+/** The classes of what does not fit: data exceptions, violated constraints and exceeded limits. */
+const MISFITS = /^(?:22|23|54)/
+
 /** Whether the transaction conflicted with another one and can simply be retried. */
 export function isConflict(error: unknown): boolean {
   return CONFLICTS.has(codeOf(error))
@@ -38,7 +41,8 @@ export function unavailable(error: unknown): unknown {
   }
   // A host's trigger has raised an error of its own, or does not find what it needs: it, not the ledger, lacks a table or a right.
   const where = functionOf(error)
-  if (code.startsWith('P0')) return new RefusedChangeError(`Postgres refused a change: ${messageOf(error)}${where}`, error)
+  const isRaised = code.startsWith('P0') || (isByRaise(error) && !MISFITS.test(code))
+  if (isRaised) return new RefusedChangeError(`Postgres refused a change: ${messageOf(error)}${where}`, error)
   if (code.startsWith('42') && where !== '')
     return new LedgerUnavailableError(`Postgres failed: ${messageOf(error)}${where}`, error)
   // The retries failed too, so this is no race: the id is in use for something else. Retried alone, it fails no other change.
@@ -52,7 +56,7 @@ export function unavailable(error: unknown): unknown {
     return new LedgerInternalError(problem, error)
   }
   // A value or a sum does not fit its column, a key its index, or a row what the host demands: the change is at fault, not the database.
-  if (code.startsWith('22') || code.startsWith('23') || code.startsWith('54')) {
+  if (MISFITS.test(code)) {
     const problem = `a change does not fit the ledger's tables; nothing was changed: ${messageOf(error)}${where}`
     return new LedgerInternalError(problem, error)
   }
@@ -75,8 +79,19 @@ function codeOf(error: unknown): string {
 
 /** The function in which Postgres failed, in brackets: the outermost, which is the one that the host gave a table of the ledger. */
 function functionOf(error: unknown): string {
+  const outermost = whereOf(error).at(-1)
+  return outermost === undefined ? '' : ` (${outermost})`
+}
+
+/** Whether a function raised the error by a statement of its own, which may give it any code. */
+function isByRaise(error: unknown): boolean {
+  return whereOf(error)[0]?.endsWith(' RAISE') ?? false
+}
+
+/** Where Postgres failed: a line for each statement and function, the innermost first. */
+function whereOf(error: unknown): string[] {
   const where = typeof error === 'object' && error !== null && 'where' in error ? error.where : undefined
-  return typeof where === 'string' ? ` (${where.slice(where.lastIndexOf('\n') + 1)})` : ''
+  return typeof where === 'string' ? where.split('\n') : []
 }
 
 function messageOf(error: unknown): string {

@@ -275,23 +275,35 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     }, SNAPSHOT)
   }
 
-  snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
-    return this.#transaction(async (client) => {
+  async snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
+    // What `work` throws is its own, and no failure of Postgres. What is thrown by `pages` has been translated.
+    let thrown: { error: unknown } | undefined
+    const reading = this.#transaction((client) => {
       let cursors = 0
-      return work({ pages: (query) => this.#pages(client, query, `rows_${++cursors}`) })
+      return work({ pages: (query) => this.#pages(client, query, `rows_${++cursors}`) }).catch((error: unknown) => {
+        thrown = { error }
+        throw error
+      })
     }, SNAPSHOT)
+    return reading.catch((error: unknown) => {
+      throw thrown ? thrown.error : error
+    })
   }
 
   async *#pages(client: PostgresClient, query: Query, cursor: string): AsyncGenerator<Record<string, unknown>[]> {
-    const { text, values } = this.#statements.read(query)
-    await client.query({ text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${text}`, values })
-    for (let isLast = false; !isLast; ) {
-      if (this.#closed) throw new LedgerClosedError('the ledger is closed')
-      const rows = await ask(client, { text: `FETCH ${ROWS_OF_PAGE} FROM ${cursor}`, rowMode: 'array' })
-      isLast = rows.length < ROWS_OF_PAGE
-      yield decodeRows(query, rows)
+    try {
+      const { text, values } = this.#statements.read(query)
+      await client.query({ text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${text}`, values })
+      for (let isLast = false; !isLast; ) {
+        if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+        const rows = await ask(client, { text: `FETCH ${ROWS_OF_PAGE} FROM ${cursor}`, rowMode: 'array' })
+        isLast = rows.length < ROWS_OF_PAGE
+        yield decodeRows(query, rows)
+      }
+      await client.query({ text: `CLOSE ${cursor}` })
+    } catch (error) {
+      throw unavailable(error)
     }
-    await client.query({ text: `CLOSE ${cursor}` })
   }
 
   async #read(client: PostgresClient, query: Query): Promise<Record<string, unknown>[]> {

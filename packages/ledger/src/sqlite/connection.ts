@@ -172,16 +172,13 @@ export class SqliteConnection {
 
   /**
    * Lends `work` the database as of one moment, on a connection of its own. The write-ahead log keeps whatever is written meanwhile.
-   * Without such a log, a reader would stop all writers, so `work` gets a copy then.
+   * Without such a log, a reader would stop all writers, and a host may keep its file to itself: `work` gets a copy then.
    */
   async snapshot<Result>(work: (snapshot: Snapshot) => Promise<Result>): Promise<Result> {
     const database = await this.open()
     const reader = await this.#reader(database)
     const rows = new RowStore(this.#options.clock, this.#options.prefix)
-    const lent = work({ pages: (query) => this.#pages(reader, rows, query) }).catch((error: unknown) => {
-      throw explained(error)
-    })
-    const working = lent.finally(() => reader.close())
+    const working = work({ pages: (query) => this.#pages(reader, rows, query) }).finally(() => reader.close())
     this.#lent.add(working)
     try {
       return await working
@@ -191,12 +188,15 @@ export class SqliteConnection {
   }
 
   async #reader(database: SqliteDatabase): Promise<SqliteDatabase> {
-    const { journal, file } = await this.#whenFree(() => placeOf(database))
-    const reader = await openFile(journal === 'wal' ? file : await this.#whenFree(() => database.serialize()))
+    const source = await this.#whenFree(() => {
+      this.#checkDisk()
+      return sharedFileOf(database) ?? copyOf(database)
+    })
+    const reader = await openFile(source, { fileMustExist: true })
     try {
+      reader.pragma('query_only = ON')
+      reader.exec('BEGIN')
       await this.#whenFree(() => {
-        reader.pragma('query_only = ON')
-        reader.exec('BEGIN')
         // The first read of a transaction fixes what the others see.
         reader.pragma('schema_version')
       })
@@ -209,13 +209,17 @@ export class SqliteConnection {
 
   async *#pages(reader: SqliteDatabase, rows: RowStore, query: Query): AsyncGenerator<Record<string, unknown>[]> {
     let page: Record<string, unknown>[] = []
-    for (const row of rows.iterate(reader, query)) {
-      page.push(row)
-      if (page.length < ROWS_OF_PAGE) continue
-      yield page
-      page = []
-      await setImmediate()
-      if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+    try {
+      for (const row of rows.iterate(reader, query)) {
+        page.push(row)
+        if (page.length < ROWS_OF_PAGE) continue
+        yield page
+        page = []
+        await setImmediate()
+        if (this.#closed) throw new LedgerClosedError('the ledger is closed')
+      }
+    } catch (error) {
+      throw explained(error)
     }
     yield page
   }
@@ -332,4 +336,31 @@ function placeOf(database: SqliteDatabase): { journal: string; file: string } {
   const [{ journal_mode: journal }] = database.pragma('journal_mode') as [{ journal_mode: string }]
   const [{ file }] = database.pragma('database_list') as [{ file: string }]
   return { journal, file }
+}
+
+/** The file of a database that another connection can read while it is written to, if it has one. */
+function sharedFileOf(database: SqliteDatabase): string | undefined {
+  const { journal, file } = placeOf(database)
+  const [{ locking_mode: locking }] = database.pragma('locking_mode') as [{ locking_mode: string }]
+  return journal === 'wal' && locking === 'normal' ? file : undefined
+}
+
+/** Where the header of a database file says that it has a write-ahead log, and what it says where there is none. */
+const LOG_FLAGS = [18, 19] as const
+const NO_LOG = 1
+
+/** A copy of the whole database, with what an open transaction of the host has changed in it. */
+function copyOf(database: SqliteDatabase): Buffer {
+  const isOurs = !database.inTransaction
+  if (isOurs) database.exec('BEGIN')
+  try {
+    // Takes the lock, or tells who has it: `serialize` takes that for a lack of memory.
+    database.pragma('schema_version')
+    const copy = database.serialize()
+    // There is no such log in memory.
+    for (const at of LOG_FLAGS) copy[at] = NO_LOG
+    return copy
+  } finally {
+    if (isOurs && database.inTransaction) database.exec('ROLLBACK')
+  }
 }

@@ -20,7 +20,8 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
     const response = asRecord(data)
     usage = responseUsage(response)
     // Some servers answer 200 to what they refuse, with the error alone.
-    if (response?.status === 'failed' || asRecord(response?.error)) throw response?.error
+    const isRefused = !Array.isArray(response?.output) && asRecord(response?.error)
+    if (response?.status === 'failed' || isRefused) throw response?.error
     const reason = response && endOf(response)
     if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
     const { text, isRefusal, toolCalls } = readOutput(response?.output)
