@@ -146,6 +146,7 @@ describe('every operation of the document', () => {
     await api.as(ADMIN).post(`/api/v1/admin/accounts/${names.spareAccount}/freeze`)
     const told: [operationId: string, client: ApiClient, path: string][] = [
       ['getWorkflow', api.as(ADMIN), `/api/v1/workflows/{routed}?account_id=${account}`],
+      ['getCredits', api.as(ADMIN), `/api/v1/credits?account_id=${names.spareAccount}`],
       ['listBudgets', api, '/api/v1/budgets'],
       ['listKeys', api, '/api/v1/keys'],
       ['listAccountKeys', api.as(ADMIN), '/api/v1/admin/accounts/{account}/keys'],

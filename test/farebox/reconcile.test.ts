@@ -818,7 +818,7 @@ it('charges nothing for a failed attempt that is ours, whose provider counted mo
   const workflow = box.workflow({ accountId, name: 'note' })
   const audio = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
   expect(await workflow.transcribe({ audio })).toMatchObject({ provider: 'openai-whisper', creditsUsed: credits(10) })
-  records.push({ requestId: 'R1', service: 'voice_stt', at: Date.now() - MINUTE, status: 'final', usage: durationOf(600) })
+  records.push({ requestId: 'R1', service: 'voice_stt', at: box.now() - MINUTE, status: 'final', usage: durationOf(600) })
   for (let times = 0; times < 2; times++) {
     expect((await box.reconcile()).differences).toMatchObject([{ type: 'usage_differs', requestId: 'R1', isApplied: false }])
     expect(await balanceOf(box, accountId)).toBe(credits(10_000 - 10))

@@ -6,6 +6,8 @@ import { parseColumn } from './unreadable-row.ts'
 export interface SqlDialect {
   /** The full name of a table of the ledger. */
   tableName(name: TableName): string
+  /** Says by which index to read, where the database does not find that out. */
+  indexedBy?(name: string): string
   /** The condition that a column is one of the values of parameter `index` (1-based). */
   matches(column: string, index: number): string
   /** The rows to insert, as the source of an `INSERT`. */
@@ -31,10 +33,11 @@ export function nameTables(text: string, tableName: (name: TableName) => string)
 
 /** Reads the rows of one load request. */
 export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
-  const { table, by, where }: Load = loads[kind]
+  const { table, by, where, index }: Load = loads[kind]
   const conditions = by.map((column, index) => dialect.matches(column, index + 1))
   if (where !== undefined) conditions.push(where)
-  return `SELECT ${columnNames(tables[table])} FROM ${dialect.tableName(table)} WHERE ${conditions.join(' AND ')}`
+  const source = dialect.tableName(table) + (index === undefined ? '' : (dialect.indexedBy?.(index) ?? ''))
+  return `SELECT ${columnNames(tables[table])} FROM ${source} WHERE ${conditions.join(' AND ')}`
 }
 
 /** Adds rows to one table. Columns that are not `given` become null. */

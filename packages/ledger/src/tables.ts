@@ -301,7 +301,7 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
 export const loads = {
   account: { table: 'accounts', by: ['account_id'] },
   /** Grants that can be spent now or later, or that a hold still pins. Others have nothing left. */
-  grants: { table: 'grants', by: ['account_id'], where: 'remaining > 0' },
+  grants: { table: 'grants', by: ['account_id'], where: 'remaining > 0', index: 'grants_open' },
   grant: { table: 'grants', by: ['account_id', 'grant_id'] },
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
   /** Loaded only if something of the account is due, or for verbs that go through all open holds. */
@@ -312,13 +312,18 @@ export const loads = {
   usage: { table: 'usage_records', by: ['account_id', 'usage_id'] },
   corrections: { table: 'usage_records', by: ['account_id', 'corrects'] },
   apiKey: { table: 'api_keys', by: ['account_id', 'api_key_id'] },
-  keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'] },
+  keyServices: { table: 'api_key_services', by: ['account_id', 'api_key_id'], index: 'api_key_services_key' },
   keyPrefix: { table: 'api_key_prefixes', by: ['prefix'] },
   budget: { table: 'budgets', by: ['account_id', 'budget_id'] },
   /** Budgets in which the work of every user and key counts. An account may have thousands of others, so those are read by spender. */
-  sharedBudgets: { table: 'budgets', by: ['account_id'], where: 'user_id IS NULL AND api_key_id IS NULL' },
-  userBudgets: { table: 'budgets', by: ['account_id', 'user_id'] },
-  keyBudgets: { table: 'budgets', by: ['account_id', 'api_key_id'] },
+  sharedBudgets: {
+    table: 'budgets',
+    by: ['account_id'],
+    where: 'user_id IS NULL AND api_key_id IS NULL',
+    index: 'budgets_user',
+  },
+  userBudgets: { table: 'budgets', by: ['account_id', 'user_id'], index: 'budgets_user' },
+  keyBudgets: { table: 'budgets', by: ['account_id', 'api_key_id'], index: 'budgets_key' },
   event: { table: 'events', by: ['account_id', 'event_id'] },
   document: { table: 'documents', by: ['account_id', 'kind', 'document_id'] },
 } as const satisfies Record<string, Load>
@@ -328,6 +333,11 @@ export interface Load {
   table: TableName
   by: readonly string[]
   where?: string
+  /**
+   * The index to read by. SQLite keeps no statistics, and would rather read all that an account has by a primary key that begins with
+   * the account.
+   */
+  index?: string
 }
 
 export type LoadKind = keyof typeof loads

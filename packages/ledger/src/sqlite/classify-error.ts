@@ -18,7 +18,7 @@ export function explained(error: unknown): unknown {
     return new LedgerInternalError("a change does not fit the ledger's tables; nothing was changed", error)
   }
   if (code === 'SQLITE_ERROR' && messageOf(error).startsWith('no such table')) return noTables(error)
-  if (code === 'SQLITE_ERROR' && /no such column|has no column named/.test(messageOf(error)))
+  if (code === 'SQLITE_ERROR' && /no such (column|index)|has no column named/.test(messageOf(error)))
     return oldTables(error, messageOf(error))
   if (messageOf(error) === READING)
     return new LedgerUnavailableError('the host has not read to its end what it reads row by row from this database', error)

@@ -1,6 +1,7 @@
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import { insertStatement, type SqlDialect, sqlName, updateStatement, writeStatement } from '../sql.ts'
 import type { Column, Table } from '../tables.ts'
+import { PREFIX } from './table-prefix.ts'
 
 /** A statement, and the values to bind to it. */
 export interface Write {
@@ -120,6 +121,7 @@ function isSame(before: unknown, after: unknown): boolean {
 
 export const dialect: SqlDialect = {
   tableName: sqlName,
+  indexedBy: (name) => ` INDEXED BY ${PREFIX}${name}`,
   matches: (column) => `${column} = ?`,
   source: (columns) => `VALUES (${columns.map(() => '?').join(', ')})`,
 }
