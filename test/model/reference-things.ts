@@ -140,6 +140,18 @@ export function takeLast(parts: Part[], amount: bigint): Part[] {
   return taken
 }
 
+/**
+ * Adds a part at one end. What comes from one grant, and goes back to the same reserves, is two parts at most in a row: they decide how
+ * many grants a refund becomes, and how those are called.
+ */
+export function addPart(parts: Part[], part: Part, at: 'first' | 'last'): void {
+  const [end, next] = at === 'first' ? parts : parts.toReversed()
+  const isLike = (other?: Part) => other?.grantId === part.grantId && `${other.reserves ?? ''}` === `${part.reserves ?? ''}`
+  if (end && isLike(end) && isLike(next)) end.amount += part.amount
+  else if (at === 'first') parts.unshift(part)
+  else parts.push(part)
+}
+
 export function missing(code: Extract<Failure, { code: `${string}_NOT_FOUND` }>['code'], id: string): Failure {
   return { status: 'failed', code, id }
 }

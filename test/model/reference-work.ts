@@ -5,6 +5,7 @@ import type { Refusal } from '../../packages/ledger/src/outcomes.ts'
 import { ReferenceLimits } from './reference-limits.ts'
 import {
   ANY_SERVICE,
+  addPart,
   byAge,
   exists,
   type Hold,
@@ -84,9 +85,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
    */
   protected setAside(hold: Hold, amount: bigint, work: Work = hold): void {
     const drawn = this.#drawReserves(work, amount, hold.holdId)
-    hold.pins.push(...drawn)
+    for (const part of drawn) addPart(hold.pins, part, 'last')
     const fresh = amount - sum(drawn.map((part) => part.amount))
-    hold.pins.push(...this.partsFor(hold.service, fresh))
+    for (const part of this.partsFor(hold.service, fresh)) addPart(hold.pins, part, 'last')
     hold.left += amount
     this.budgets.count(hold, this.now, amount, hold.holdId)
     for (const reserve of this.reservesFor(work)) reserve.expiresAt = Math.max(reserve.expiresAt, hold.expiresAt)
@@ -180,7 +181,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
       }
       const further = froms.slice(at + 1)
       const back = { grantId: part.grantId, amount: part.amount, ...(further.length > 0 && { reserves: further }) }
-      reserve.pins.unshift({ ...back })
+      addPart(reserve.pins, { ...back }, 'first')
       reserve.left += part.amount
       const moved = this.budgets.move(hold.holdId, reserve.holdId, part.amount, this.spendersOf(reserve, back))
       this.budgets.uncount(hold.holdId, part.amount, spenders, moved)
