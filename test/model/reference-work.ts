@@ -85,9 +85,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
    */
   protected setAside(hold: Hold, amount: bigint, work: Work = hold): void {
     const drawn = this.#drawReserves(work, amount, hold.holdId)
-    for (const part of drawn) addPart(hold.pins, part, 'last')
+    for (const part of drawn) addPart(hold.pins, { ...part }, 'last')
     const fresh = amount - sum(drawn.map((part) => part.amount))
-    for (const part of this.partsFor(hold.service, fresh)) addPart(hold.pins, part, 'last')
+    for (const part of this.partsFor(hold.service, fresh)) addPart(hold.pins, { ...part }, 'last')
     hold.left += amount
     this.budgets.count(hold, this.now, amount, hold.holdId)
     for (const reserve of this.reservesFor(work)) reserve.expiresAt = Math.max(reserve.expiresAt, hold.expiresAt)
