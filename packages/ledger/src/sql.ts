@@ -34,7 +34,7 @@ export function nameTables(text: string, tableName: (name: TableName) => string)
 /** Reads the rows of one load request. */
 export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
   const { table, by, where, index }: Load = loads[kind]
-  const conditions = by.map((column, index) => dialect.matches(column, index + 1))
+  const conditions = by.map((column, position) => dialect.matches(column, position + 1))
   if (where !== undefined) conditions.push(where)
   const source = dialect.tableName(table) + (index === undefined ? '' : (dialect.indexedBy?.(index) ?? ''))
   return `SELECT ${columnNames(tables[table])} FROM ${source} WHERE ${conditions.join(' AND ')}`

@@ -48,6 +48,19 @@ describe('the window of a budget', () => {
     expect(ledger.budget('b').used).toBe(credits(0))
   })
 
+  test('does not begin by an extension under a closed workflow, which is refused whatever the budget says', () => {
+    const ledger = new OneAccount(100)
+    ledger.do('setBudget', { budgetId: 'b', period: 'minute', limit: credits(60) })
+    ledger.do('openWorkflow', { workflowId: 'w' })
+    ledger.do('placeHold', { holdId: 'h', workflowId: 'w', amount: credits(30), ttlMs: 9 * MINUTE })
+    ledger.do('closeWorkflow', { workflowId: 'w', keepsHolds: true })
+    const before = ledger.dump()
+    ledger.now += MINUTE
+    const refusal = { status: 'refused', reason: 'workflow_closed', workflowId: 'w' }
+    expect(ledger.do('extendHold', { holdId: 'h', amount: credits(40) })).toEqual(refusal)
+    expect(ledger.dump()).toEqual(before)
+  })
+
   test('has one use of a hold, however often that is extended in it', () => {
     const ledger = new OneAccount(1_000)
     for (const budgetId of ['a', 'b']) ledger.do('setBudget', { budgetId, period: 'minute', limit: credits(900) })

@@ -83,13 +83,13 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   const hold = openHold(step, input.holdId)
   if ('refused' in hold) return hold
   const workflow = hold.workflowId === null ? undefined : state.workflow(account.accountId, hold.workflowId)
+  const change = microCredits((input.amount ?? hold.remaining) - hold.remaining)
+  const closed = change > 0n ? closedEnvelope(state, workflow) : undefined
+  if (closed) return refuse(closed)
   const known = limitsOf(step, hold, workflow)
   // A reserve does not draw on itself.
   const limits = isReserve(hold) ? { ...known, reserves: known.reserves.filter((reserve) => reserve !== hold) } : known
-  const change = microCredits((input.amount ?? hold.remaining) - hold.remaining)
   if (change > 0n) {
-    const closed = closedEnvelope(state, workflow)
-    if (closed) return refuse(closed)
     const refusal = refusalOf(step, limits, change)
     if (refusal) return refuse(refusal)
   }

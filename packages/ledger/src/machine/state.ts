@@ -180,9 +180,7 @@ export class LedgerState {
     }
     this.#rowsLike(table, row).set(restOfRow(table, row), row)
     if (table === 'grants') this.#listGrant(row as GrantRow)
-    if (table === 'budgets') {
-      this.#listBudgets((row as BudgetRow).accountId)
-    }
+    if (table === 'budgets') this.#listBudgets((row as BudgetRow).accountId)
   }
 
   /** Marks a changed row to be written. */

@@ -6,7 +6,7 @@ import { GrantCheck } from './grant-check.ts'
 import { JournalReplay } from './journal-replay.ts'
 import { Findings, type VerifyReport } from './report.ts'
 import { RollupCheck } from './rollup-check.ts'
-import { rowsOf, type Scan, scan } from './scan.ts'
+import { rowsOf, type Scan, scan, type VerifiedTable } from './scan.ts'
 import { add, sum } from './sums.ts'
 import { WorkflowCheck } from './workflow-check.ts'
 
@@ -18,21 +18,28 @@ const ENTRIES_OF_PART = 1_000_000
 
 /**
  * Replays one account. Checks its hash chain, that each entry balances, and every sum that is stored besides the journal. Yields
- * what it has to read, a table at a time. Besides grants, corrections and rollups, it remembers only one part of an account's rows.
+ * what it has to read, a table at a time. Besides grants, corrections, rollups and workflows with children, it remembers only one part
+ * of an account's rows.
  */
 export function* verification(accountId: string, entriesOfPart = ENTRIES_OF_PART): Generator<Scan, VerifyReport, void> {
   const findings = new Findings()
   const [account] = yield* rowsOf('accounts')
+  if (!account) {
+    findings.expect('account_missing', accountId, 'an account', 'none')
+    const [entries, usageRecords] = [yield* countOf('journal'), yield* countOf('usage_records')]
+    return { accountId, entries, usageRecords, mismatches: findings.mismatches }
+  }
   const journal = new JournalReplay(findings)
   yield scan({ table: 'journal', orderBy: 'sequence', each: (entry) => journal.add(entry) })
-  let usageRecords = 0
-  if (account) usageRecords = yield* verifyRows(account, journal, findings, Math.ceil(journal.entries / entriesOfPart) || 1)
-  else {
-    findings.mismatches.length = 0
-    findings.expect('account_missing', accountId, 'an account', 'none')
-    yield scan({ table: 'usage_records', each: () => void usageRecords++ })
-  }
+  const parts = Math.ceil(journal.entries / entriesOfPart) || 1
+  const usageRecords = yield* verifyRows(account, journal, findings, parts)
   return { accountId, entries: journal.entries, usageRecords, mismatches: findings.mismatches }
+}
+
+function* countOf(table: VerifiedTable): Generator<Scan, number, void> {
+  let count = 0
+  yield scan({ table, each: () => void count++ })
+  return count
 }
 
 /** Checks the rows of the other tables, and returns how many usage records there are. */
