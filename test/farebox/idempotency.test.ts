@@ -466,6 +466,14 @@ describe('a request sent again under its idempotency key', () => {
     const answer = await api.post('/api/v1/workflows', { workflow_name: 'work' }, { 'idempotency-key': key })
     expect(answer).toMatchObject({ status: 422, body: { errors: [{ field: 'Idempotency-Key' }] } })
   })
+
+  it('means nothing to what only reads, even one that would be refused', async () => {
+    const box = await openBox()
+    const api = await serveApi(box, (await openAccount(box)).key, { adminToken: 'admin-token' })
+    const paths = ['/healthz', '/readyz', '/openapi.json', '/api/v1/credits', '/v1/models']
+    const answers = paths.map((path) => api.get(path, { 'idempotency-key': 'x'.repeat(181) }))
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+  })
 })
 
 describe.each(storeNames)('twenty requests at once under one idempotency key, on %s', (on) => {

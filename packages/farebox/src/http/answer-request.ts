@@ -86,7 +86,8 @@ async function handle(
     parameters: checkParameters(context.req.param()),
     query: route.query && parseFields(route.query, query),
     body: route.body && parseFields(route.body, await untilAborted(readJson(request), late.signal)),
-    idempotencyKey: idempotencyKeyOf(request),
+    // Clients may send it with every request, but only a POST has an effect to have once.
+    idempotencyKey: route.method === 'post' ? idempotencyKeyOf(request) : undefined,
     report,
     metadata: async (said) => {
       const known = caller.key && (await metadata?.(caller.key))
