@@ -378,6 +378,50 @@ describe('a call', () => {
   })
 })
 
+describe.each([undefined, null, 'hello'])('given %s instead of an object', (given) => {
+  const input = given as never
+  it.each<[string, (workflow: Workflow) => Promise<unknown>]>([
+    ['chat', (workflow) => workflow.chat(input)],
+    ['see', (workflow) => workflow.see(input)],
+    ['streamChat', (workflow) => workflow.streamChat(input)],
+    ['transcribe', (workflow) => workflow.transcribe(input)],
+    ['listen', (workflow) => workflow.listen(input)],
+    ['speak', (workflow) => workflow.speak(input)],
+    ['streamSpeech', (workflow) => workflow.streamSpeech(input)],
+    ['converse', (workflow) => workflow.converse(input)],
+    ['meter', (workflow) => workflow.meter(input)],
+    ['embed', (workflow) => workflow.embed(input)],
+    ['call', (workflow) => workflow.call(input)],
+    ['estimate', (workflow) => workflow.estimate(input)],
+  ])('a workflow’s %s says what it takes', async (_, ask) => {
+    const box = await openBox()
+    const workflow = box.workflow({ accountId: (await openAccount(box)).accountId, name: 'x' })
+    const message = expect.stringMatching(/^input of a workflow's \w+ must be an object$/)
+    await expect(ask(workflow)).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'input', message })
+  })
+
+  it('the ledger’s reports say what they take', async () => {
+    const { ledger } = await openBox()
+    const reports = [ledger.workflows(input), ledger.breakdowns(input), ledger.usageSeries(input)]
+    for (const report of reports) await expect(report).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'input' })
+  })
+})
+
+it('a part of a message that is no part is named', async () => {
+  const box = await openBox()
+  const workflow = box.workflow({ accountId: (await openAccount(box)).accountId, name: 'x' })
+  const input = { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }, null] }] } as never
+  const named = { code: 'INVALID_INPUT', field: 'messages.0.content.1' }
+  await expect(workflow.chat(input)).rejects.toMatchObject(named)
+  await expect(workflow.streamChat(input)).rejects.toMatchObject(named)
+})
+
+it('time that is metered at nobody has no price', async () => {
+  const box = await openBox()
+  const workflow = box.workflow({ accountId: (await openAccount(box)).accountId, name: 'x' })
+  await expect(workflow.meter({ service: 'phone' } as never)).rejects.toMatchObject({ code: 'PRICE_NOT_FOUND' })
+})
+
 it.each([undefined, 'question.wav'])('a transcription of %s is told what audio must be', async (audio) => {
   const box = await openBox()
   const { accountId } = await openAccount(box)

@@ -2,7 +2,8 @@ const NAMES_MAX = 5
 
 /** The names most similar to `wanted`, nearest first. Equally near names keep their order. */
 export function nearestNames(wanted: string, names: Iterable<string>): string[] {
-  const lower = wanted.toLowerCase()
+  // What untyped programs give may be no text. Throwing here would hide the error that names it.
+  const lower = String(wanted).toLowerCase()
   return [...new Set(names)]
     .map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)

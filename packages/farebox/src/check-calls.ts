@@ -18,6 +18,13 @@ export function checkMessages(messages: readonly ChatMessage[]): void {
     const { role, content } = message
     const isContent = typeof content === 'string' || (role === 'user' && Array.isArray(content)) || role === 'assistant'
     if (!isContent) throw new InvalidInputError(`messages.${index}.content`, 'must be a text, or of a user a list of parts')
+    if (!Array.isArray(content)) continue
+    const at = content.findIndex((part) => typeof part?.type !== 'string')
+    if (at >= 0)
+      throw new InvalidInputError(
+        `messages.${index}.content.${at}`,
+        `must be a part with its type: { type: 'text', text: 'Hello' }`,
+      )
   }
 }
 

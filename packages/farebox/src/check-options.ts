@@ -138,7 +138,7 @@ export function checkWorkflow(options: WorkflowOptions, names: ProviderNames): v
 }
 
 function checkOwnConfiguration(configuration: ServiceConfiguration): void {
-  const { conditions, maxCreditsPerRequest } = configuration
+  const { conditions, maxCreditsPerRequest } = configuration ?? {}
   if (Array.isArray(conditions) && (maxCreditsPerRequest === null || typeof maxCreditsPerRequest === 'bigint')) return
   checkServiceConfiguration(configuration)
 }

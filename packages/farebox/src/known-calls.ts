@@ -75,6 +75,12 @@ const fieldsOf: { [Kind in keyof Inputs]: FieldNames<Inputs[Kind]> } = {
   estimate: { chat: true, see: true, transcribe: true, speak: true, call: true },
 }
 
+/** Rejects what is no object. @throws {InvalidInputError} it is none */
+export function checkGiven<Kind extends keyof Inputs>(kind: Kind, input: Inputs[Kind]): void {
+  if (typeof input !== 'object' || input === null)
+    throw new InvalidInputError('input', `of a workflow's ${kind} must be an object`)
+}
+
 /**
  * Rejects fields that a call does not have. A misspelt `outputTokensMax` or `idempotencyKey` would otherwise be ignored, and cost
  * credits.

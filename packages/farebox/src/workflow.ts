@@ -37,7 +37,7 @@ import { type ExplainedCharge, explainCharges } from './explain-charges.ts'
 import { overKeyLimit, type Payer, planOnly } from './hold-route.ts'
 import { isUnaffordable } from './is-unaffordable.ts'
 import { type KeptDecision, keptDecisions } from './kept-decisions.ts'
-import { checkCall, checkPlanned } from './known-calls.ts'
+import { checkCall, checkGiven, checkPlanned } from './known-calls.ts'
 import { converse } from './live/converse.ts'
 import { listen } from './live/listen.ts'
 import { meterTime } from './live/meter-time.ts'
@@ -266,6 +266,7 @@ export class Workflow {
    * @throws {InvalidInputError} `text` is not a string
    */
   async speak(input: SpeakInput): Promise<Speech> {
+    checkGiven('speak', input)
     const { text, voice, format = 'mp3', ...options } = input
     const request = speakRoute(text, options)
     checkCall('speak', input)
@@ -282,6 +283,7 @@ export class Workflow {
 
   /** Turns text into speech and streams it. Resolves with the first audio. */
   async streamSpeech(input: SpeakInput): Promise<SpeechStream> {
+    checkGiven('speak', input)
     const { text, voice, format = 'mp3', ...options } = input
     const request = speakRoute(text, options)
     checkCall('speak', input)
@@ -339,8 +341,9 @@ export class Workflow {
    *
    * @throws {InvalidInputError} the input has no number, or nothing to say or do
    */
-  async call({ durationSecondsMax = CALL_SECONDS_MAX, ...input }: PhoneInput): Promise<PhoneAnswer> {
-    checkCall('call', { ...input, durationSecondsMax })
+  async call(given: PhoneInput): Promise<PhoneAnswer> {
+    checkCall('call', given)
+    const { durationSecondsMax = CALL_SECONDS_MAX, ...input } = given
     checkPhoneCall(input)
     const route = { ...input, metadata: { ...this.#options.metadata, ...input.metadata } }
     const isAffordable = (length: number, available: Credits) =>
@@ -495,6 +498,7 @@ export class Workflow {
   }
 
   async #chatNow(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput): Promise<ChatAnswer> {
+    checkCall('chat', input)
     const request = chatRequest(input)
     const measure = await this.#measure(service, input)
     const { result, ...metered } = await this.#runner.wholeUntracked({
@@ -515,6 +519,7 @@ export class Workflow {
   }
 
   async #streamChatNow(input: StreamChatInput): Promise<ChatStream> {
+    checkCall('chat', input)
     const request = chatRequest(input)
     const measure = await this.#measure('gpt', input)
     const route = this.#chatRoute('gpt', 'chat', input, measure)
@@ -574,6 +579,7 @@ export class Workflow {
   }
 
   async #embedNow(input: EmbedInput): Promise<Embeddings> {
+    checkGiven('embed', input)
     const { inputs, dimensions, ...options } = input
     const request = await embedRoute(inputs, offersFor(this.#parts.catalog, 'embedding', options.provider), this.#parts, options)
     checkCall('embed', input)
@@ -658,7 +664,6 @@ export class Workflow {
   }
 
   #measure(service: 'gpt' | 'vision', input: ChatInput) {
-    checkCall('chat', input)
     checkMessages(input.messages)
     checkTokensMax(input.outputTokensMax)
     return measureChat(input, offersFor(this.#parts.catalog, service, input.provider), this.#parts.loadTokenizers)

@@ -133,8 +133,9 @@ export function keyPermission(
 }
 
 /** No key is empty or very long. */
+/** Whether it may be a secret at all. Hosts pass on what a request carries, which may be nothing, or a header given twice. */
 function isOfLength(secret: string): boolean {
-  return secret.length > 0 && secret.length <= 512
+  return typeof secret === 'string' && secret.length > 0 && secret.length <= 512
 }
 
 function keyOf(row: ApiKeyRow, services: readonly ApiKeyServiceRow[]): AuthenticatedKey {

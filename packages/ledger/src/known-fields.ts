@@ -165,18 +165,18 @@ const callFields: FieldNames<CallOptions<unknown>> = { transaction: true }
  * @throws {InvalidInputError} a field is unknown; the message names the most similar one
  */
 export function checkFields<Name extends keyof Inputs>(verb: Name, input: Inputs[Name], call?: object): void {
-  if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', `of ${verb}() must be an object`)
   checkFieldNames<Inputs[Name]>(input, fieldsOf[verb], `${verb}()`)
   if (call) checkFieldNames(call, callFields, `the options of ${verb}()`)
 }
 
 /**
- * Rejects a field that is not known, unless it is `undefined`.
+ * Rejects what is no object, and a field that is not known, unless it is `undefined`.
  *
  * @param of    what has the fields, for the message: `grant()`
  * @param path  where they are in the input: `rollover.`
  */
 export function checkFieldNames<Given extends object>(given: Given, known: FieldNames<Given>, of: string, path = ''): void {
+  if (typeof given !== 'object' || given === null) throw new InvalidInputError('input', `of ${of} must be an object`)
   for (const name in given) {
     if (Object.hasOwn(known, name) || given[name] === undefined) continue
     const names = Object.keys(known)

@@ -3,7 +3,7 @@ import { type Credits, checkOptionNames, microCredits, type Service } from '@far
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query, Snapshot } from './driver.ts'
-import { NotFoundError } from './errors.ts'
+import { InvalidInputError, NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
 import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
@@ -317,6 +317,7 @@ export abstract class LedgerReader {
 
   /** The usage records of several workflows, grouped by workflow, oldest first. */
   async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
+    if (!Array.isArray(workflowIds)) throw new InvalidInputError('workflowIds', 'must be a list of ids')
     if (workflowIds.length === 0) return new Map()
     const rows = await this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ANY(?) ORDER BY sequence', [
       checkText('accountId', accountId),
@@ -355,7 +356,7 @@ export abstract class LedgerReader {
   /** A document that {@link Ledger.saveDocument} stored, or `undefined` if there is none. */
   async document(accountId: string, kind: string, documentId: string): Promise<SavedDocument | undefined> {
     // Callers pass on what they were asked for, such as the id of an agent.
-    if (!isPrintable(documentId)) return undefined
+    if (typeof documentId !== 'string' || !isPrintable(documentId)) return undefined
     const [row] = await this.#rows('documents', 'WHERE account_id = ? AND kind = ? AND document_id = ?', [
       checkText('accountId', accountId),
       checkSought('kind', kind),

@@ -92,6 +92,11 @@ export function exerciseApiKeys(suite: Suite): void {
       ]) {
         expect(await suite.ledger.authenticate(wrong), wrong).toBeUndefined()
       }
+      // A request may carry no header, or the same twice.
+      for (const none of [undefined, null, [secret]] as never[]) {
+        expect(await suite.ledger.authenticate(none)).toBeUndefined()
+        expect(suite.ledger.knownKey(none)).toBeUndefined()
+      }
       expect(await suite.ledger.authenticate(secret)).toMatchObject({ accountId })
     })
 
