@@ -246,6 +246,30 @@ describe('a body', () => {
     expect(await api.post('/v1/chat/completions', chat(zeros(200_001)))).toMatchObject({ status: 400 })
   })
 
+  it('of more than JSON.parse could read without keeping everybody waiting is not parsed, and one that only looks like it is', async () => {
+    const { api } = await open()
+    const parse = vi.spyOn(JSON, 'parse')
+    onTestFinished(() => void parse.mockRestore())
+    const isParsed = (body: string) => parse.mock.calls.some(([text]) => text === body)
+    const spaced = (body: string) => `${' '.repeat(20_000)}${body}`
+    const names = `{${Array.from({ length: 200_002 }, (_, index) => `"${index.toString(36)}":1`).join(',')}}`
+    for (const body of [
+      names,
+      '['.repeat(100_000),
+      spaced('['.repeat(66) + ']'.repeat(66)),
+      spaced(`["\\\\",${'['.repeat(65)}`),
+    ]) {
+      expect(await api.post('/api/v1/workflows', body)).toMatchObject({ status: 400, body: { code: 'MALFORMED_BODY' } })
+      expect(isParsed(body)).toBe(false)
+    }
+    const texts = [`${','.repeat(200_002)}${'['.repeat(66)}`, `\\"${'['.repeat(66)}`, '\\\\', `\\\\\\"${','.repeat(200_002)}`]
+    for (const text of texts) {
+      const body = spaced(`{"workflow_name":"${text}","other":[${'['.repeat(60)}${']'.repeat(60)},{}]}`)
+      expect(await api.post('/api/v1/workflows', body)).toMatchObject({ status: 422 })
+      expect(isParsed(body)).toBe(true)
+    }
+  })
+
   it('that is a form of very many entries is refused', async () => {
     const { api } = await open()
     const entry = (name: string) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n\r\n`
@@ -256,6 +280,19 @@ describe('a body', () => {
     expect(await send(1_001)).toMatchObject({ status: 400, body: { error: { message: 'the form has more than 1000 entries' } } })
     // Looked through once for each name, as it once was, it would take the best part of an hour.
     expect((await send(200_000)).status).toBe(400)
+  })
+
+  it('that is a form is looked over before it is parsed, which takes seconds for many entries or long headers', async () => {
+    const { api } = await open()
+    const head = '--a b\r\ncontent-disposition: form-data; name="'
+    const send = (form: string) =>
+      api.post('/v1/audio/transcriptions', Buffer.from(form), { 'content-type': 'multipart/form-data; boundary="a b"' })
+    const refused = (message: string) => ({ status: 400, body: { error: { message } } })
+    // Without an end, they could not be parsed.
+    expect(await send(`${head}f"\r\n\r\n\r\n`.repeat(1_001))).toMatchObject(refused('the form has more than 1000 entries'))
+    const long = refused('a part of the form has more than 16384 bytes of headers')
+    expect(await send(`${head}${'n'.repeat(20_000)}`)).toMatchObject(long)
+    expect(await send(`${head}f"\r\n\r\n\r\n--a b\r\n${'x: y\r\n'.repeat(10_000)}\r\n`)).toMatchObject(long)
   })
 
   it('of another kind than its route takes is told which', async () => {

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
-import { closeGently, gatewayServer } from '../../examples/gateway/src/http-server.ts'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { closeGently, type GatewayServer, gatewayServer } from '../../examples/gateway/src/http-server.ts'
 
 /** A server of the gateway's kind with little patience, and what it sends to a client who sends these bytes and no more. */
 async function sentTo(bytes: string, headersMs = 5_000): Promise<string> {
-  const patience = { headersMs, requestMs: 2 * headersMs, idleMs: 100, checkEveryMs: 20 }
+  const patience = { headersMs, requestMs: 2 * headersMs, idleMs: 100, untakenMs: 60_000, checkEveryMs: 20 }
   const server = gatewayServer(async (request) => new Response(await request.text()), patience)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -94,6 +94,44 @@ test('a client who sends requests ahead of too many answers has the rest refused
   }
   expect(most).toBe(64)
   expect(new Set(statuses)).toEqual(new Set(['HTTP/1.1 200', 'HTTP/1.1 429']))
+})
+
+// Nothing ended such a connection: a hundred of them, each with 64 requests for the OpenAPI document, kept 770 megabytes for good.
+describe('a client who reads nothing', () => {
+  const impatient = { headersMs: 5_000, requestMs: 10_000, idleMs: 5_000, untakenMs: 50, checkEveryMs: 20 }
+
+  test('is let go when an answer waits for it', async () => {
+    const server = gatewayServer(async () => new Response(new Uint8Array(64 * 1024 * 1024)), impatient)
+    const socket = await askOf(server)
+    const [taken] = (await once(server, 'connection')) as [Socket]
+    await once(taken, 'close')
+    socket.resume()
+    await once(socket, 'close')
+    expect(socket.bytesRead).toBeLessThan(64 * 1024 * 1024)
+  })
+
+  test('is not, while its answer is still to come', async () => {
+    const { promise: answer, resolve } = Promise.withResolvers<Response>()
+    const server = gatewayServer(async () => answer, impatient)
+    const socket = await askOf(server)
+    for (let times = 0; times < 3; times++) await once(server, 'timeout')
+    resolve(new Response('at last'))
+    socket.resume()
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 200 OK.*at last$/s)
+  })
+
+  async function askOf(server: GatewayServer): Promise<Socket> {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+    socket.on('error', () => undefined)
+    onTestFinished(() => {
+      socket.destroy()
+      server.close()
+    })
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+    return socket
+  }
 })
 
 test('an answer that breaks off is reset in HTTP/1.0, where its end would pass for the end of the whole', async () => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
@@ -11,11 +11,13 @@ export interface Patience {
   requestMs: number
   /** Between two requests. Longer than proxies keep a connection, or one might send its next request as the server closes it. */
   idleMs: number
+  /** Without taking anything of an answer that waits for it. Long, as a player or a download may be paused. */
+  untakenMs: number
   /** How often to check connections for these limits. */
   checkEveryMs: number
 }
 
-const patience: Patience = { headersMs: 10_000, requestMs: 180_000, idleMs: 65_000, checkEveryMs: 5_000 }
+const patience: Patience = { headersMs: 10_000, requestMs: 180_000, idleMs: 65_000, untakenMs: 300_000, checkEveryMs: 5_000 }
 
 /** The most connections that wait to be accepted, by Node's default. */
 const BACKLOG = 511
@@ -54,10 +56,10 @@ export async function closeGently(server: GatewayServer): Promise<void> {
   clearInterval(closing)
 }
 
-/** Creates a server that a client cannot tie up by sending slowly, or by sending endless headers. */
+/** Creates a server that a client cannot tie up by sending slowly, by sending endless headers, or by reading no answers. */
 export function gatewayServer(
   fetch: (request: Request) => Response | Promise<Response>,
-  { headersMs, requestMs, idleMs, checkEveryMs }: Patience = patience,
+  { headersMs, requestMs, idleMs, untakenMs, checkEveryMs }: Patience = patience,
 ): GatewayServer {
   const server = createAdaptorServer({
     // For requests without a `Host` header, such as a load balancer's health check in HTTP/1.0.
@@ -76,12 +78,23 @@ export function gatewayServer(
       maxHeaderSize: 16_384,
     },
   })
-  refuseAhead(server)
+  const waiting = refuseAhead(server)
+  if (server instanceof HttpServer) {
+    server.setTimeout(untakenMs, (socket: Socket) => {
+      const isOurTurn = (waiting.get(socket) ?? 0) > 0 && socket.writableLength === 0
+      // A provider may take longer, and a phone call lasts for hours.
+      if (isOurTurn) socket.setTimeout(untakenMs)
+      else socket.destroy()
+    })
+  }
   return server
 }
 
-/** Answers requests with a 429, in their turn, while their connection has too many pending ones. */
-function refuseAhead(server: GatewayServer): void {
+/**
+ * Answers requests with a 429, in their turn, while their connection has too many pending ones. Returns how many others each
+ * connection has pending.
+ */
+function refuseAhead(server: GatewayServer): WeakMap<Socket, number> {
   const waiting = new WeakMap<Socket, number>()
   const listeners = server.listeners('request')
   server.removeAllListeners('request')
@@ -97,6 +110,7 @@ function refuseAhead(server: GatewayServer): void {
     response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1))
     for (const listener of listeners) listener.call(server, request, response)
   })
+  return waiting
 }
 
 /** In HTTP/1.0 a body ends where its connection does, so only a reset tells a client, or a proxy between, that it broke off. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatMessage, Offer } from '@farebox/core'
 import {
   type ChatMeasure,
@@ -13,6 +14,9 @@ import { OUTPUT_TOKENS_MAX } from './chat-route.ts'
 import { possibleOptions } from './dialect-options.ts'
 import { readImage } from './read-image.ts'
 import type { ChatInput } from './workflow-calls.ts'
+
+/** The number of images to read before other work gets a turn: some milliseconds. */
+const TURN_IMAGES = 100
 
 /** Loads tokenizers. If one is missing, more is held for a text. */
 export type LoadTokenizers = (encodings: Iterable<TokenEncoding>) => Promise<Tokenizers>
@@ -34,11 +38,10 @@ export async function measureChat(
   const measure = (text: string) => measureText(text, counters)
   const written = options.map((each) => JSON.stringify(each))
   const text = await measure(messages.map(textOf).join('\n'))
-  const images = messages.flatMap(imagesOf)
   return {
     text,
     messages: messages.length,
-    images: images.length > 0 ? await Promise.all(images) : [],
+    images: await readImages(messages.flatMap(imagesOf)),
     tools: { text: await measure(tools.length > 0 ? JSON.stringify(tools) : ''), count: tools.length },
     other: largest(await Promise.all(written.map(measure))),
     outputTokensMax,
@@ -81,9 +84,21 @@ function partText(part: { type: 'text'; text: string } | { type: 'image' }): str
   return part.type === 'text' ? part.text : ''
 }
 
-function imagesOf({ content }: ChatMessage): Promise<ImageFacts>[] {
+type ImagePart = Extract<Exclude<ChatMessage['content'], string | null>[number], { type: 'image' }>
+
+function imagesOf({ content }: ChatMessage): ImagePart[] {
   if (typeof content === 'string' || content === null) return []
-  return content.flatMap((part) => (part.type === 'image' ? [readImage(part.url, part.detail)] : []))
+  return content.filter((part) => part.type === 'image')
+}
+
+/** Yields to other work from time to time: a request may have so many small images that reading them takes seconds. */
+async function readImages(parts: readonly ImagePart[]): Promise<ImageFacts[]> {
+  const images: ImageFacts[] = []
+  for (const { url, detail } of parts) {
+    images.push(await readImage(url, detail))
+    if (images.length % TURN_IMAGES === 0) await nextTurn()
+  }
+  return images
 }
 
 /** The number of answers that the options ask for. The provider bills each. */

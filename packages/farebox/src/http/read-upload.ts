@@ -6,6 +6,10 @@ import { untilSent } from './until-sent.ts'
 
 /** More than any form of the API has. A megabyte has room for twenty thousand empty entries. */
 const ENTRIES_MAX = 1_000
+/** More than any part of a form has: its headers are its names. */
+const PART_HEADER_BYTES_MAX = 16_384
+
+const LINE_FEED = 0x0a
 
 /** A file from a form, or a whole body, with the form's other fields. Repeated fields are joined with commas. */
 export interface Upload {
@@ -33,16 +37,38 @@ async function read(request: Request, field: string): Promise<Upload> {
     throw new UnsupportedMediaTypeError(`send multipart/form-data with the file as the field ${field}`)
   }
   if (!/^multipart\/form-data/i.test(type)) return { data: new Uint8Array(await request.arrayBuffer()), fields: {}, lists: {} }
-  const form = await request.formData().catch((error: unknown) => {
+  const bytes = await request.arrayBuffer()
+  checkParts(Buffer.from(bytes), type)
+  const form = await new Response(bytes, { headers: { 'content-type': type } }).formData().catch((error: unknown) => {
     throw isFareboxError(error) ? error : unreadable(request, 'the multipart body cannot be read', error)
   })
   const entries = [...form]
-  if (entries.length > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)
   const file = form.get(field)
   if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file field of the form' }])
   const lists = textsOf(entries)
   const fields = Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.join(',')]))
   return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }
+}
+
+/** Refuses a form whose parts, or whose headers of one, would keep the process busy for seconds. */
+function checkParts(form: Buffer, type: string): void {
+  const [, quoted, plain] = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(type) ?? []
+  const boundary = quoted ?? plain
+  // The parser refuses it.
+  if (boundary === undefined) return
+  const delimiter = Buffer.from(`--${boundary}`, 'latin1')
+  let entries = 0
+  for (let at = form.indexOf(delimiter); at !== -1; at = form.indexOf(delimiter, at + delimiter.length)) {
+    const isWithinLine = at > 0 && form[at - 1] !== LINE_FEED
+    if (isWithinLine) continue
+    const rest = form.subarray(at + delimiter.length, at + delimiter.length + PART_HEADER_BYTES_MAX)
+    if (rest.indexOf('--') === 0) continue
+    entries += 1
+    if (entries > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)
+    if (rest.length === PART_HEADER_BYTES_MAX && rest.indexOf('\r\n\r\n') === -1) {
+      throw new MalformedBodyError(`a part of the form has more than ${PART_HEADER_BYTES_MAX} bytes of headers`)
+    }
+  }
 }
 
 /** The texts of a form, by field. */
