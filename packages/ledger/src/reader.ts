@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import { type Credits, checkOptionNames, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query, Snapshot } from './driver.ts'
 import { NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
+import { keyPages } from './key-pages.ts'
 import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
 import { startWindow } from './machine/budgets.ts'
@@ -151,7 +151,6 @@ export interface TimeRange {
 }
 
 const IN_RANGE = 'created_at >= ? AND created_at < ?'
-const PAGE = 500
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
 /** The grants of an account that have something left. */
@@ -332,24 +331,32 @@ export abstract class LedgerReader {
    * @param service  the only service to include
    */
   async *usageBetween({ from, until, service }: TimeRange & { service: Service }): AsyncGenerator<UsageRow, void, undefined> {
-    yield* this.#pages(
-      'usage_records',
-      ['account_id', 'usage_id'],
-      `service = ? AND ${IN_RANGE}`,
-      [checkSought('service', service), checkInteger('from', from), checkInteger('until', until)],
-      (row) => [row.accountId, row.usageId],
-    )
+    for await (const page of keyPages<UsageRow>(this.#reads, {
+      table: 'usage_records',
+      keys: ['account_id', 'usage_id'],
+      keyOf: (row) => [row.accountId, row.usageId],
+      only: {
+        text: `service = ? AND ${IN_RANGE}`,
+        values: [checkSought('service', service), checkInteger('from', from), checkInteger('until', until)],
+      },
+      read: (rest, values) => this.#rows('usage_records', rest, values),
+    }))
+      yield* page
   }
 
   /** The documents of one kind that {@link Ledger.saveDocument} stored in a range of time, in all accounts. */
   async *documentsBetween({ from, until, kind }: TimeRange & { kind: string }): AsyncGenerator<DocumentRow, void, undefined> {
-    yield* this.#pages(
-      'documents',
-      ['account_id', 'document_id'],
-      `kind = ? AND ${IN_RANGE}`,
-      [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
-      (row) => [row.accountId, row.documentId],
-    )
+    for await (const page of keyPages<DocumentRow>(this.#reads, {
+      table: 'documents',
+      keys: ['account_id', 'kind', 'document_id'],
+      keyOf: (row) => [row.accountId, row.kind, row.documentId],
+      only: {
+        text: `kind = ? AND ${IN_RANGE}`,
+        values: [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
+      },
+      read: (rest, values) => this.#rows('documents', rest, values),
+    }))
+      yield* page
   }
 
   /** A document that {@link Ledger.saveDocument} stored, or `undefined` if there is none. */
@@ -508,28 +515,6 @@ export abstract class LedgerReader {
       columns: { accountId: 'text' },
     })
     return rows.map((row) => row.accountId as string)
-  }
-
-  /** The rows that meet a condition, in the order of their keys, read a page at a time. */
-  async *#pages<Name extends TableName>(
-    table: Name,
-    keys: readonly string[],
-    condition: string,
-    values: Query['values'],
-    keyOf: (row: RowsOf<Name>[number]) => string[],
-  ): AsyncGenerator<RowsOf<Name>[number], void, undefined> {
-    const order = keys.join(', ')
-    let after = keys.map(() => '')
-    for (;;) {
-      const rest = `WHERE ${condition} AND (${order}) > (${keys.map(() => '?').join(', ')}) ORDER BY ${order} LIMIT ?`
-      const rows = await this.#rows(table, rest, [...values, ...after, PAGE])
-      yield* rows
-      const last = rows.at(-1)
-      if (rows.length < PAGE || last === undefined) return
-      // SQLite reads on the event loop. Other work gets its turn between two pages.
-      await setImmediate()
-      after = keyOf(last)
-    }
   }
 
   /** The balance and the result of a query on the same account, both as of one moment. Like `balance`, applies what is due first. */
