@@ -1,4 +1,4 @@
-import { type Credits, checkOptionNames, microCredits, type Service } from '@farebox/core'
+import { type Credits, checkOptionNames, InvalidOptionError, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query, Snapshot } from './driver.ts'
@@ -195,8 +195,14 @@ export abstract class LedgerReader {
   /**
    * Accounts in the order of their ids, a page at a time. Their balances are as last written: what has become due since is
    * applied when an account is used, or by `sweep`.
+   *
+   * @param options.after  the last id of the page before
+   * @param options.limit  the most accounts to return. @defaultValue 100
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
+  async accounts(options: { after?: string; limit?: number } = {}): Promise<Balance[]> {
+    checkOptionNames(options, { after: true, limit: true }, 'accounts()')
+    const { after = '', limit = 100 } = options
     const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [
       checkSought('after', after),
       checkLimit(limit),
@@ -226,13 +232,14 @@ export abstract class LedgerReader {
   /**
    * The account's journal, newest first.
    *
-   * @param before  the sequence of the last entry on the previous page
+   * @param options.before  the sequence of the last entry on the previous page
+   * @param options.limit   the most entries to return. @defaultValue 100
    * @throws {InvalidInputError} `before` or `limit` is not a whole number
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async statement(
-    accountId: string,
-    { before, limit = 100 }: { before?: number; limit?: number } = {},
-  ): Promise<Page<JournalEntry>> {
+  async statement(accountId: string, options: { before?: number; limit?: number } = {}): Promise<Page<JournalEntry>> {
+    checkOptionNames(options, { before: true, limit: true }, 'statement()')
+    const { before, limit = 100 } = options
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
       checkInteger('before', before ?? Number.MAX_SAFE_INTEGER),
@@ -245,12 +252,13 @@ export abstract class LedgerReader {
    * The newest page of the account's journal, and the balance after its newest entry, both as of the same moment.
    * Get further pages with {@link statement}.
    *
+   * @param options.limit  the most entries to return. @defaultValue 100
    * @throws {NotFoundError} no such account
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async latestStatement(
-    accountId: string,
-    { limit = 100 }: { limit?: number } = {},
-  ): Promise<Page<JournalEntry> & { balance: Balance }> {
+  async latestStatement(accountId: string, options: { limit?: number } = {}): Promise<Page<JournalEntry> & { balance: Balance }> {
+    checkOptionNames(options, { limit: true }, 'latestStatement()')
+    const { limit = 100 } = options
     const { balance, rows } = await this.#balanceWith(
       accountId,
       rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, checkLimit(limit) + 1]),
@@ -451,11 +459,15 @@ export abstract class LedgerReader {
    * so that other work goes on and an account may be larger than memory. A ledger runs one verification at a time: others wait. On
    * Postgres, it keeps one connection of the pool. On SQLite, the write-ahead log grows meanwhile by what is written; a database
    * without such a log, or in memory, is first copied as a whole into memory.
+   *
+   * @throws {InvalidOptionError} an option is unknown, or `onRead` is no function
    */
   async verify(accountId: string, options: VerifyOptions = {}): Promise<VerifyReport> {
     checkText('accountId', accountId)
     checkOptionNames(options, verifyOptionNames, 'verify()')
     const { onRead } = options
+    if (onRead !== undefined && typeof onRead !== 'function')
+      throw new InvalidOptionError(`onRead of verify() must be a function, received ${typeof onRead}`)
     const run = (snapshot: Snapshot) => runOnSnapshot(verification(accountId), { snapshot, accountId, onRead })
     const verifying = this.#verifying.then(() => this.#reads.snapshot(run))
     this.#verifying = verifying.catch(() => undefined)
@@ -475,11 +487,15 @@ export abstract class LedgerReader {
     this.#keys.forget(apiKeyId)
   }
 
-  /** Events, newest first: those of one account, or those of all accounts whose delivery was given up. */
-  async events(
-    filter: { accountId: string } | { isGivenUp: true },
-    { limit = 100 }: { limit?: number } = {},
-  ): Promise<LedgerEvent[]> {
+  /**
+   * Events, newest first: those of one account, or those of all accounts whose delivery was given up.
+   *
+   * @param options.limit  the most events to return. @defaultValue 100
+   * @throws {InvalidOptionError} an option is unknown
+   */
+  async events(filter: { accountId: string } | { isGivenUp: true }, options: { limit?: number } = {}): Promise<LedgerEvent[]> {
+    checkOptionNames(options, { limit: true }, 'events()')
+    const { limit = 100 } = options
     const [condition, values] =
       'accountId' in filter
         ? (['account_id = ?', [checkText('accountId', filter.accountId)]] as const)
