@@ -127,6 +127,9 @@ test('a month is one of UTC, and times have a zone', () => {
   })
   for (const wrong of [
     { month: '2026-13' },
+    { month: '0001-01' },
+    { month: '1969-12' },
+    { month: '2255-01' },
     { from: 'yesterday' },
     { from: '2026-01-01T12:00' },
     { from: '2026-02-01' },

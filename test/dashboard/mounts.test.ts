@@ -79,6 +79,9 @@ test('at the root of a server it is everything', async () => {
 })
 
 test('an option that cannot be is named, with what was received', () => {
+  expect(() => dashboard({ apiBas: '/billing' } as never)).toThrow(
+    'apiBas: dashboard() has no such option; known are path, apiBase, pagesFolder',
+  )
   expect(() => dashboard({ path: 'dashboard' })).toThrow('path must begin with a slash')
   expect(() => dashboard({ path: '/a?b' })).toThrow('"/a?b"')
   for (const apiBase of ['javascript:alert(1)', '//elsewhere.example.com', 'api', 'https://a b']) {

@@ -241,7 +241,12 @@ describe.each(storeNames)('exports on %s', (on) => {
       [{ ...base, from: 5, until: 5 }, 'from'],
       [{ ...base, from: Number.NaN }, 'from'],
       [{ ...base, source: 'a b' }, 'source'],
+      // Would have told customers what providers charge.
+      [{ ...base, includeCosts: 'false' as never }, 'includeCosts'],
+      [{ ...base, onRecords: 5 as never }, 'onRecords'],
       [{ format: 'focus' }, 'focus'],
+      // Would have told amounts of euros as dollars.
+      [{ format: 'focus', focus: { ...focus, curency: 'EUR' } as typeof focus }, 'curency: focus has no such option'],
       [{ format: 'focus', focus: { ...focus, creditPrice: '0' } }, 'focus.creditPrice'],
       [{ format: 'focus', focus: { ...focus, creditPrice: '1e-3' } }, 'focus.creditPrice'],
       [{ format: 'focus', focus: { ...focus, currency: 'credits' } }, 'focus.currency'],

@@ -253,6 +253,22 @@ describe('an option that is misspelt', () => {
     })
   })
 
+  it('of a reconciliation that is a text is refused, as every text would make it a dry run', async () => {
+    const box = await openBox()
+    await expect(box.reconcile({ isDryRun: 'false' as never })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: 'isDryRun must be true or false, received "false"',
+    })
+  })
+
+  it('of an end is refused, as a misspelt time would not be waited for', async () => {
+    const box = await openBox()
+    await expect(box.close({ graceM: 5 } as never)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/^graceM: close\(\) has no such option; .* Did you mean graceMs\?$/),
+    })
+  })
+
   it('of an agent is refused, as one that would leave its configuration out', async () => {
     const box = await openBox()
     const { accountId } = await openAccount(box)

@@ -21,12 +21,14 @@ export interface ResolvedDashboardOptions {
   readonly pagesFolder: string | undefined
 }
 
-/** @throws {TypeError} an option is malformed; the message names it and the value received */
-export function resolveDashboardOptions({
-  path = '/dashboard',
-  apiBase = '',
-  pagesFolder,
-}: DashboardOptions): ResolvedDashboardOptions {
+const known: Record<keyof DashboardOptions, true> = { path: true, apiBase: true, pagesFolder: true }
+
+/** @throws {TypeError} an option is unknown or malformed; the message names it and what is known, or the value received */
+export function resolveDashboardOptions(options: DashboardOptions): ResolvedDashboardOptions {
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name))
+  if (unknown.length > 0)
+    throw new TypeError(`${unknown.join(', ')}: dashboard() has no such option; known are ${Object.keys(known).join(', ')}`)
+  const { path = '/dashboard', apiBase = '', pagesFolder } = options
   if (!path.startsWith('/') || /[?#\s]/.test(path)) {
     throw new TypeError(
       `path must begin with a slash and have neither query nor blanks, such as /dashboard; received ${JSON.stringify(path)}`,

@@ -7,7 +7,7 @@ export type { DashboardOptions } from './dashboard-options.ts'
  * Creates the dashboard for servers that use the standard `Request` and `Response`. Its static pages query the HTTP API with the
  * key of the user who signs in. The pages hold no data themselves, so they need no protection. Paths outside `path` get a 404.
  *
- * @throws {TypeError} an option is malformed
+ * @throws {TypeError} an option is unknown or malformed
  *
  * @example
  * app.all('/dashboard/*', (context) => pages(context.req.raw)) // Hono, with `const pages = dashboard()`

@@ -2,6 +2,7 @@ import {
   type Clock,
   type Credits,
   characterUsage,
+  checkOptionNames,
   InvalidOptionError,
   type Offer,
   type ProviderAdapter,
@@ -255,9 +256,11 @@ export class Farebox {
    * short: closing waits for its end.
    *
    * @param options.graceMs  milliseconds. @defaultValue 10_000
-   * @throws {InvalidOptionError} `graceMs` is negative, or more than a timer can wait
+   * @throws {InvalidOptionError} an option is unknown, or `graceMs` is negative, or more than a timer can wait
    */
-  async close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
+  async close(options: { graceMs?: number } = {}): Promise<void> {
+    checkOptionNames(options, { graceMs: true }, 'close()')
+    const { graceMs = 10_000 } = options
     if (!(graceMs >= 0 && graceMs <= TIMER_MS_MAX)) {
       throw new InvalidOptionError(`graceMs must be milliseconds from 0 to ${TIMER_MS_MAX}, received ${graceMs}`)
     }

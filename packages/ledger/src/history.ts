@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { checkInteger, checkLimit, checkSought, checkText } from './check-input.ts'
 import type { LedgerDriver, Query } from './driver.ts'
 import { NotFoundError } from './errors.ts'
+import { keyPages } from './key-pages.ts'
 import { checkFieldNames, type FieldNames } from './known-fields.ts'
 import { decodeEntry } from './machine/journal.ts'
 import type { GrantRow, TableName, UsageRow } from './rows.ts'
@@ -162,18 +163,20 @@ export class LedgerHistory {
 
   /** Accounts that have changed since a time, a page at a time, each with the number of its journal entries. */
   async *changedSince(since: number): AsyncGenerator<ChangedAccount[], void, undefined> {
-    for (let after = ''; ; ) {
-      const rows = await this.#driver.select({
-        text: 'SELECT account_id, sequence, updated_at FROM {accounts} WHERE account_id > ? AND updated_at >= ? ORDER BY account_id LIMIT ?',
-        values: [after, checkInteger('since', since), PAGE],
-        columns: { accountId: 'text', sequence: 'integer', updatedAt: 'integer' },
-      })
-      const page = rows as unknown as ChangedAccount[]
-      if (page.length > 0) yield page
-      if (page.length < PAGE) return
-      await setImmediate()
-      after = page.at(-1)?.accountId ?? ''
-    }
+    yield* keyPages<ChangedAccount>(this.#driver, {
+      table: 'accounts',
+      keys: ['account_id'],
+      keyOf: ({ accountId }) => [accountId],
+      only: { text: 'updated_at >= ?', values: [checkInteger('since', since)] },
+      read: async (rest, values) => {
+        const rows = await this.#driver.select({
+          text: `SELECT account_id, sequence, updated_at FROM {accounts} ${rest}`,
+          values,
+          columns: { accountId: 'text', sequence: 'integer', updatedAt: 'integer' },
+        })
+        return rows as unknown as ChangedAccount[]
+      },
+    })
   }
 
   /** The last of an account's documents of one kind, in the order of their ids. */
@@ -191,24 +194,23 @@ export class LedgerHistory {
     only = '',
   ): AsyncGenerator<RowsOf<Name>, void, undefined> {
     const { accountId, from = 0, until = END_OF_TIME } = checkRange(given)
-    const range = `created_at >= ? AND created_at < ?${only && ` AND ${only}`}`
-    let [account, id] = [accountId ?? '', '']
-    for (;;) {
-      // For one account or for all of them, this is one walk along the primary key.
-      const [position, values] =
-        accountId === undefined
-          ? [`(account_id, ${key}) > (?, ?)`, [account, id]]
-          : [`account_id = ? AND ${key} > ?`, [checkText('accountId', accountId), id]]
-      const rest = `WHERE ${position} AND ${range} ORDER BY account_id, ${key} LIMIT ?`
-      const rows = await this.#rows(table, rest, [...values, checkInteger('from', from), checkInteger('until', until), PAGE])
-      if (rows.length > 0) yield rows
-      const last = rows.at(-1)
-      if (rows.length < PAGE || last === undefined) return
-      // SQLite reads on the event loop. Other work gets its turn between two pages.
-      await setImmediate()
-      account = last.accountId
-      id = idOf(last)
+    const range = {
+      text: `created_at >= ? AND created_at < ?${only && ` AND ${only}`}`,
+      values: [checkInteger('from', from), checkInteger('until', until)],
     }
+    const isPart = from > 0 || until < END_OF_TIME || only !== ''
+    yield* keyPages<RowsOf<Name>[number]>(this.#driver, {
+      table,
+      ...(accountId === undefined
+        ? { keys: ['account_id', key], keyOf: (row) => [row.accountId, idOf(row)] }
+        : {
+            of: { text: 'account_id = ?', values: [checkText('accountId', accountId)] },
+            keys: [key],
+            keyOf: (row) => [idOf(row)],
+          }),
+      only: isPart ? range : undefined,
+      read: (rest, values) => this.#rows(table, rest, values),
+    })
   }
 
   async #byIds<Name extends 'usage_records' | 'grants'>(

@@ -686,10 +686,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    * Applies what is due on idle accounts: begins and expires grants, gives back abandoned holds. Accounts in use need no sweep,
    * since every verb does the same for its own account first.
    *
-   * @param limit  the most accounts to process in one call
-   * @returns      how many accounts had something due; call again while it equals `limit`
+   * @param options.limit  the most accounts to process in one call. @defaultValue 500
+   * @returns              how many accounts had something due; call again while it equals `limit`
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async sweep({ limit = 500 }: { limit?: number } = {}): Promise<number> {
+  async sweep(options: { limit?: number } = {}): Promise<number> {
+    checkOptionNames(options, { limit: true }, 'sweep()')
+    const { limit = 500 } = options
     const due = await this.accountsDue(limit)
     await Promise.all(due.map((accountId) => this.advance(accountId)))
     return due.length

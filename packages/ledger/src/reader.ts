@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
-import { type Credits, checkOptionNames, microCredits, type Service } from '@farebox/core'
+import { type Credits, checkOptionNames, InvalidOptionError, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
 import type { LedgerDriver, Query, Snapshot } from './driver.ts'
 import { InvalidInputError, NotFoundError } from './errors.ts'
 import { decodeEventData, type EventData } from './event-data.ts'
+import { keyPages } from './key-pages.ts'
 import { KeyRing } from './key-ring.ts'
 import type { KeyUse } from './key-uses.ts'
 import { startWindow } from './machine/budgets.ts'
@@ -151,7 +151,6 @@ export interface TimeRange {
 }
 
 const IN_RANGE = 'created_at >= ? AND created_at < ?'
-const PAGE = 500
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
 /** The grants of an account that have something left. */
@@ -196,8 +195,14 @@ export abstract class LedgerReader {
   /**
    * Accounts in the order of their ids, a page at a time. Their balances are as last written: what has become due since is
    * applied when an account is used, or by `sweep`.
+   *
+   * @param options.after  the last id of the page before
+   * @param options.limit  the most accounts to return. @defaultValue 100
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async accounts({ after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Balance[]> {
+  async accounts(options: { after?: string; limit?: number } = {}): Promise<Balance[]> {
+    checkOptionNames(options, { after: true, limit: true }, 'accounts()')
+    const { after = '', limit = 100 } = options
     const rows = await this.#rows('accounts', 'WHERE account_id > ? ORDER BY account_id LIMIT ?', [
       checkSought('after', after),
       checkLimit(limit),
@@ -227,13 +232,14 @@ export abstract class LedgerReader {
   /**
    * The account's journal, newest first.
    *
-   * @param before  the sequence of the last entry on the previous page
+   * @param options.before  the sequence of the last entry on the previous page
+   * @param options.limit   the most entries to return. @defaultValue 100
    * @throws {InvalidInputError} `before` or `limit` is not a whole number
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async statement(
-    accountId: string,
-    { before, limit = 100 }: { before?: number; limit?: number } = {},
-  ): Promise<Page<JournalEntry>> {
+  async statement(accountId: string, options: { before?: number; limit?: number } = {}): Promise<Page<JournalEntry>> {
+    checkOptionNames(options, { before: true, limit: true }, 'statement()')
+    const { before, limit = 100 } = options
     const items = await this.#rows('journal', 'WHERE account_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?', [
       checkText('accountId', accountId),
       checkInteger('before', before ?? Number.MAX_SAFE_INTEGER),
@@ -246,12 +252,13 @@ export abstract class LedgerReader {
    * The newest page of the account's journal, and the balance after its newest entry, both as of the same moment.
    * Get further pages with {@link statement}.
    *
+   * @param options.limit  the most entries to return. @defaultValue 100
    * @throws {NotFoundError} no such account
+   * @throws {InvalidOptionError} an option is unknown
    */
-  async latestStatement(
-    accountId: string,
-    { limit = 100 }: { limit?: number } = {},
-  ): Promise<Page<JournalEntry> & { balance: Balance }> {
+  async latestStatement(accountId: string, options: { limit?: number } = {}): Promise<Page<JournalEntry> & { balance: Balance }> {
+    checkOptionNames(options, { limit: true }, 'latestStatement()')
+    const { limit = 100 } = options
     const { balance, rows } = await this.#balanceWith(
       accountId,
       rowsQuery('journal', 'WHERE account_id = ? ORDER BY sequence DESC LIMIT ?', [accountId, checkLimit(limit) + 1]),
@@ -333,24 +340,32 @@ export abstract class LedgerReader {
    * @param service  the only service to include
    */
   async *usageBetween({ from, until, service }: TimeRange & { service: Service }): AsyncGenerator<UsageRow, void, undefined> {
-    yield* this.#pages(
-      'usage_records',
-      ['account_id', 'usage_id'],
-      `service = ? AND ${IN_RANGE}`,
-      [checkSought('service', service), checkInteger('from', from), checkInteger('until', until)],
-      (row) => [row.accountId, row.usageId],
-    )
+    for await (const page of keyPages<UsageRow>(this.#reads, {
+      table: 'usage_records',
+      keys: ['account_id', 'usage_id'],
+      keyOf: (row) => [row.accountId, row.usageId],
+      only: {
+        text: `service = ? AND ${IN_RANGE}`,
+        values: [checkSought('service', service), checkInteger('from', from), checkInteger('until', until)],
+      },
+      read: (rest, values) => this.#rows('usage_records', rest, values),
+    }))
+      yield* page
   }
 
   /** The documents of one kind that {@link Ledger.saveDocument} stored in a range of time, in all accounts. */
   async *documentsBetween({ from, until, kind }: TimeRange & { kind: string }): AsyncGenerator<DocumentRow, void, undefined> {
-    yield* this.#pages(
-      'documents',
-      ['account_id', 'document_id'],
-      `kind = ? AND ${IN_RANGE}`,
-      [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
-      (row) => [row.accountId, row.documentId],
-    )
+    for await (const page of keyPages<DocumentRow>(this.#reads, {
+      table: 'documents',
+      keys: ['account_id', 'kind', 'document_id'],
+      keyOf: (row) => [row.accountId, row.kind, row.documentId],
+      only: {
+        text: `kind = ? AND ${IN_RANGE}`,
+        values: [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
+      },
+      read: (rest, values) => this.#rows('documents', rest, values),
+    }))
+      yield* page
   }
 
   /** A document that {@link Ledger.saveDocument} stored, or `undefined` if there is none. */
@@ -445,11 +460,15 @@ export abstract class LedgerReader {
    * so that other work goes on and an account may be larger than memory. A ledger runs one verification at a time: others wait. On
    * Postgres, it keeps one connection of the pool. On SQLite, the write-ahead log grows meanwhile by what is written; a database
    * without such a log, or in memory, is first copied as a whole into memory.
+   *
+   * @throws {InvalidOptionError} an option is unknown, or `onRead` is no function
    */
   async verify(accountId: string, options: VerifyOptions = {}): Promise<VerifyReport> {
     checkText('accountId', accountId)
     checkOptionNames(options, verifyOptionNames, 'verify()')
     const { onRead } = options
+    if (onRead !== undefined && typeof onRead !== 'function')
+      throw new InvalidOptionError(`onRead of verify() must be a function, received ${typeof onRead}`)
     const run = (snapshot: Snapshot) => runOnSnapshot(verification(accountId), { snapshot, accountId, onRead })
     const verifying = this.#verifying.then(() => this.#reads.snapshot(run))
     this.#verifying = verifying.catch(() => undefined)
@@ -469,11 +488,15 @@ export abstract class LedgerReader {
     this.#keys.forget(apiKeyId)
   }
 
-  /** Events, newest first: those of one account, or those of all accounts whose delivery was given up. */
-  async events(
-    filter: { accountId: string } | { isGivenUp: true },
-    { limit = 100 }: { limit?: number } = {},
-  ): Promise<LedgerEvent[]> {
+  /**
+   * Events, newest first: those of one account, or those of all accounts whose delivery was given up.
+   *
+   * @param options.limit  the most events to return. @defaultValue 100
+   * @throws {InvalidOptionError} an option is unknown
+   */
+  async events(filter: { accountId: string } | { isGivenUp: true }, options: { limit?: number } = {}): Promise<LedgerEvent[]> {
+    checkOptionNames(options, { limit: true }, 'events()')
+    const { limit = 100 } = options
     const [condition, values] =
       'accountId' in filter
         ? (['account_id = ?', [checkText('accountId', filter.accountId)]] as const)
@@ -509,28 +532,6 @@ export abstract class LedgerReader {
       columns: { accountId: 'text' },
     })
     return rows.map((row) => row.accountId as string)
-  }
-
-  /** The rows that meet a condition, in the order of their keys, read a page at a time. */
-  async *#pages<Name extends TableName>(
-    table: Name,
-    keys: readonly string[],
-    condition: string,
-    values: Query['values'],
-    keyOf: (row: RowsOf<Name>[number]) => string[],
-  ): AsyncGenerator<RowsOf<Name>[number], void, undefined> {
-    const order = keys.join(', ')
-    let after = keys.map(() => '')
-    for (;;) {
-      const rest = `WHERE ${condition} AND (${order}) > (${keys.map(() => '?').join(', ')}) ORDER BY ${order} LIMIT ?`
-      const rows = await this.#rows(table, rest, [...values, ...after, PAGE])
-      yield* rows
-      const last = rows.at(-1)
-      if (rows.length < PAGE || last === undefined) return
-      // SQLite reads on the event loop. Other work gets its turn between two pages.
-      await setImmediate()
-      after = keyOf(last)
-    }
   }
 
   /** The balance and the result of a query on the same account, both as of one moment. Like `balance`, applies what is due first. */

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '@farebox/core'
-import { withinTimes } from '../within-times.ts'
+import { TIME_END, withinTimes } from '../within-times.ts'
 import { parseMoment } from './parse-moment.ts'
 
 /** A range of time as given on the command line. */
@@ -40,7 +40,11 @@ function monthRange(month: string, now: number): Required<ParsedRange> {
     month === 'last' ? [year, index - 1] : month === 'this' ? [year, index] : named && [Number(named[1]), Number(named[2]) - 1]
   if (!begin) throw new InvalidOptionError(`--month must be last, this or a month such as 2026-07, received ${month}`)
   const [beginYear = 0, beginIndex = 0] = begin
-  return { from: Date.UTC(beginYear, beginIndex, 1), to: Date.UTC(beginYear, beginIndex + 1, 1) }
+  const range = { from: Date.UTC(beginYear, beginIndex, 1), to: Date.UTC(beginYear, beginIndex + 1, 1) }
+  // No ledger has such times. Besides, `Date.UTC` takes the year 1 for 1901.
+  if (range.from < 0 || range.from >= TIME_END)
+    throw new InvalidOptionError(`--month must be from 1970-01 to 2254-12, received ${month}`)
+  return range
 }
 
 function time(option: string, text: string): number {

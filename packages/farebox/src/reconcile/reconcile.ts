@@ -67,11 +67,14 @@ const SETTLING_MS = 15 * 60_000
  * phone calls whose outcome was unknown. It is safe to run at any time, repeatedly, and from several processes, because each
  * correction has its own id.
  *
- * @throws {InvalidOptionError} `from` is not before `until`
+ * @throws {InvalidOptionError} an option is unknown, `isDryRun` is not true or false, or `from` is not before `until`
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   // A misspelt `isDryRun` would otherwise correct, and a misspelt `until` compare another range.
   checkOptionNames(options, known, 'reconcile()')
+  const { isDryRun = false } = options
+  if (typeof isDryRun !== 'boolean')
+    throw new InvalidOptionError(`isDryRun must be true or false, received ${JSON.stringify(isDryRun)}`)
   const now = parts.clock()
   const until = options.until ?? now
   const from = options.from ?? until - 3 * DAY_MS

@@ -108,6 +108,20 @@ export function exerciseAccounts(suite: Suite): void {
       }
     })
 
+    it('an option that a list or a sweep does not have is refused, as a misspelt limit would be ignored', async () => {
+      const accountId = await suite.account(1)
+      const wrong = { limt: 5 } as never
+      for (const call of [
+        () => suite.ledger.accounts(wrong),
+        () => suite.ledger.statement(accountId, wrong),
+        () => suite.ledger.latestStatement(accountId, wrong),
+        () => suite.ledger.events({ accountId }, wrong),
+        () => suite.ledger.sweep(wrong),
+      ]) {
+        await expect(call()).rejects.toThrow(/^limt: \w+\(\) has no such option; .* Did you mean limit\?$/)
+      }
+    })
+
     it('names and ids that no database could keep are refused', async () => {
       for (const name of ['', 'x'.repeat(201), 'a\0b', 'a\nb', '\ud800', 7, null]) {
         await expectInvalid('name', () => suite.ledger.openAccount({ name: name as string }))

@@ -113,6 +113,13 @@ export function exerciseImports(suite: Suite): void {
       await expectInvalid('rows', () => importBalances(suite.ledger, once, { isStrict: true }))
     })
 
+    it('a switch that is a text is refused, as every text would count as true', async () => {
+      tests++
+      const source = rows({ ada: '5' })
+      await expectInvalid('isDryRun', () => importBalances(suite.ledger, source, { isDryRun: 'false' as never }))
+      await expectInvalid('isStrict', () => importBalances(suite.ledger, source, { isStrict: 'false' as never }))
+    })
+
     it('a dry run tells of a balance that was imported before from another source', async () => {
       tests++
       const source = rows({ ada: '5' })

@@ -411,6 +411,9 @@ export function exerciseJournal(suite: Suite): void {
       await expect(suite.ledger.verify(accountId, { onProgress() {} } as never)).rejects.toThrow(
         /onProgress: verify.. has no such option; known are onRead/,
       )
+      await expect(suite.ledger.verify(accountId, { onRead: 3 } as never)).rejects.toThrow(
+        'onRead of verify() must be a function, received number',
+      )
     })
 
     it('breakdowns add up what was spent by service and provider, and count workflows', async () => {

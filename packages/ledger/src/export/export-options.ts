@@ -48,12 +48,18 @@ const known: Record<keyof ExportOptions, true> = {
 export function checkExport(options: ExportOptions): HistoryRange {
   checkOptionNames(options, known, 'an export')
   const { accountId, format, from = 0, until = Number.MAX_SAFE_INTEGER, source = CLOUD_EVENT_SOURCE } = options
+  const { includeCosts = false, onRecords } = options
   if (!exportFormats.includes(format)) {
     throw new InvalidOptionError(`format must be one of ${exportFormats.join(', ')}, received ${JSON.stringify(format)}`)
   }
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(until) || from >= until) {
     throw new InvalidOptionError(`from must be before until, in epoch milliseconds: received ${from} and ${until}`)
   }
+  // A text would count as true, and `'false'` tell customers what providers charge the host.
+  if (typeof includeCosts !== 'boolean')
+    throw new InvalidOptionError(`includeCosts must be true or false, received ${JSON.stringify(includeCosts)}`)
+  if (onRecords !== undefined && typeof onRecords !== 'function')
+    throw new InvalidOptionError(`onRecords must be a function, received ${typeof onRecords}`)
   checkSource(source)
   return { accountId, from, until }
 }

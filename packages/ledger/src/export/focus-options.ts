@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, InvalidOptionError } from '@farebox/core'
 
 /** Facts that a FOCUS export needs and a ledger of credits does not know. */
 export interface FocusOptions {
@@ -19,13 +19,17 @@ export interface ResolvedFocusOptions {
   seller: string
 }
 
+const known: Record<keyof FocusOptions, true> = { creditPrice: true, currency: true, seller: true }
+
 /**
  * Checks {@link FocusOptions} and fills in the defaults.
  *
- * @throws {InvalidOptionError} an option is missing or invalid; the message names it
+ * @throws {InvalidOptionError} an option is missing, unknown or invalid; the message names it
  */
 export function resolveFocusOptions(options: FocusOptions | undefined): ResolvedFocusOptions {
   if (!options) throw new InvalidOptionError('focus is missing: FOCUS needs { creditPrice, currency, seller }')
+  // A misspelt `currency` would tell the amounts of another currency as dollars.
+  checkOptionNames(options, known, 'focus')
   const { creditPrice, currency = 'USD', seller } = options
   const parts = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(creditPrice)
   const nanoPrice = parts ? BigInt(parts[1] ?? '0') * 1_000_000_000n + BigInt((parts[2] ?? '').padEnd(9, '0')) : 0n

@@ -53,6 +53,15 @@ test('an id that lost a character is refused, because another may have lost one 
   expect(row('5', { accountId: 'jos\uFFFD' })).toMatchObject({ problem: expect.stringContaining('lost a character') })
 })
 
+test.each([
+  [null, 'null'],
+  [undefined, 'undefined'],
+  ['ada,5', 'string'],
+])('a row that is %j is one row that cannot be imported', (given, shown) => {
+  const problem = `the row must be an object, received ${shown}`
+  expect(checkRow(given as unknown as BalanceRow, 3)).toEqual({ line: 3, problem })
+})
+
 test('a row says where it stands, or its position is taken', () => {
   expect(row('5', { line: 42 })).toMatchObject({ line: 42 })
   expect(checkRow({ problem: 'torn' }, 3)).toEqual({ line: 3, problem: 'torn' })

@@ -40,6 +40,9 @@ export function checkRow(
   row: BalanceRow | UnreadableRow,
   position: number,
 ): CheckedRow | Required<Pick<UnreadableRow, 'line' | 'problem'>> {
+  // A list that was filled by mistake may hold anything.
+  if (typeof row !== 'object' || row === null)
+    return { line: position, problem: `the row must be an object, received ${row === null ? 'null' : typeof row}` }
   const line = row.line ?? position
   if ('problem' in row) return { ...row, line }
   try {

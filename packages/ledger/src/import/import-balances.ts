@@ -1,6 +1,6 @@
 import { type Credits, credits, formatCredits, isFareboxError } from '@farebox/core'
 import { pMapIterable } from 'p-map'
-import { checkInteger, checkOneOf, checkText } from '../check-input.ts'
+import { checkFlag, checkInteger, checkOneOf, checkText } from '../check-input.ts'
 import { InvalidInputError } from '../errors.ts'
 import { checkFieldNames, type FieldNames } from '../known-fields.ts'
 import type { Ledger } from '../ledger.ts'
@@ -70,16 +70,19 @@ export async function importBalances(
   const source = checkOneOf('source', options.source ?? 'purchase', grantSources)
   checkText('importId', grantIdOf(importId))
   checkConcurrency(options.concurrency)
+  const { isDryRun = false, isStrict = false } = options
+  // A text would count as true: `'false'` would grant nothing, and say that it could.
+  checkFlag('isDryRun', isDryRun)
+  checkFlag('isStrict', isStrict)
   const read = { ...options, importId, source }
-  if (options.isStrict && isReadOnce(rows))
-    throw new InvalidInputError('rows', 'must be readable twice for isStrict: not a generator')
-  if (options.isDryRun || options.isStrict) {
+  if (isStrict && isReadOnce(rows)) throw new InvalidInputError('rows', 'must be readable twice for isStrict: not a generator')
+  if (isDryRun || isStrict) {
     const decided = new Map<string, Decision>()
     const planned = await importEach(rows, emptyReport('planned'), read, (row, decision) =>
       planRow(ledger, row, importId, decision, decided),
     )
-    if (options.isStrict && planned.failed + planned.different > 0) return { ...planned, status: 'refused' }
-    if (options.isDryRun) return planned
+    if (isStrict && planned.failed + planned.different > 0) return { ...planned, status: 'refused' }
+    if (isDryRun) return planned
   }
   return importEach(rows, emptyReport('imported'), read, (row, decision) => importRow(ledger, row, importId, decision))
 }

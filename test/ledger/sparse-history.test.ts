@@ -1,0 +1,120 @@
+import { credits, quantity } from '@farebox/core'
+import { Ledger, type LedgerDriver } from '@farebox/ledger'
+import type { OpenLedger } from '@farebox/ledger/conformance'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openPostgres } from './open-postgres.ts'
+import { openSqlite } from './open-sqlite.ts'
+
+/** Rows of each table, of which one in `RARE` is wanted. */
+const ROWS = 12_000
+const RARE = 4_001
+/** How many rows one query may look at. */
+const LOOKED_AT_MAX = 5_000
+
+const LONG_AGO = Date.UTC(2020, 0)
+const LATER = LONG_AGO + 1_000
+const wanted = Array.from({ length: ROWS }, (_, index) => index + 1).filter((number) => number % RARE === 0)
+const nameOf = (number: number) => String(number).padStart(6, '0')
+
+const databases: [name: string, open: OpenLedger, numbers: string, padded: string][] = [
+  [
+    'SQLite',
+    openSqlite,
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${ROWS})`,
+    "printf('%06d', n)",
+  ],
+  ['Postgres', openPostgres, `WITH numbers AS (SELECT n FROM generate_series(1, ${ROWS}) AS n)`, "lpad(n::text, 6, '0')"],
+]
+
+describe.each(databases)('a search of a long history for few rows, on %s', (_, open, numbers, padded) => {
+  let ledger: Ledger<never>
+  let queries = 0
+  const close: (() => Promise<unknown>)[] = []
+  beforeEach(async () => {
+    const store = await open({ clock: () => LONG_AGO })
+    close.push(store.cleanup)
+    ledger = new Ledger(counting(store.driver, () => queries++))
+    await ledger.migrate()
+    await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
+    await ledger.grant({ accountId: 'ada', grantId: 'first', amount: credits(5) })
+    const usage = { quantity: quantity(1), unit: 'tokens' as const, rated: credits(1) }
+    await ledger.charge({ accountId: 'ada', usageId: 'first', service: 'gpt', provider: 'gpt-4o', usage })
+    await ledger.saveDocument({ accountId: 'ada', kind: 'letter', documentId: 'first', body: {} })
+
+    const at = `CASE WHEN n % ${RARE} = 0 THEN ${LATER} ELSE ${LONG_AGO} END`
+    for (const [table, changed] of [
+      ['accounts', { account_id: padded, updated_at: at }],
+      ['usage_records', { usage_id: padded, created_at: at, sequence: 'n + 10' }],
+      ['grants', { grant_id: padded, created_at: at }],
+      ['documents', { document_id: padded, created_at: at }],
+    ] as const) {
+      const [row = {}] = await store.sql(`SELECT * FROM farebox_${table}`)
+      const columns = Object.keys(row)
+      const values = columns.map((column) => (changed as Record<string, string>)[column] ?? column)
+      await store.sql(
+        `INSERT INTO farebox_${table} (${columns.join(', ')}) ${numbers} SELECT ${values.join(', ')} FROM farebox_${table} CROSS JOIN numbers`,
+      )
+    }
+    queries = 0
+  })
+  afterEach(async () => {
+    for (const step of close.splice(0)) await step()
+  })
+
+  test.each<[string, () => AsyncIterable<unknown>, (found: never) => string]>([
+    ['usage of every account', () => ledger.history.usage({ from: LATER }), (row: { usageId: string }) => row.usageId],
+    [
+      'usage of one account',
+      () => ledger.history.usage({ accountId: 'ada', from: LATER }),
+      (row: { usageId: string }) => row.usageId,
+    ],
+    ['grants', () => ledger.history.grants({ from: LATER, until: LATER + 1 }), (row: { grantId: string }) => row.grantId],
+    ['accounts that changed', () => ledger.history.changedSince(LATER), (row: { accountId: string }) => row.accountId],
+    [
+      'usage of a service',
+      () => ledger.usageBetween({ from: LATER, until: LATER + 1, service: 'gpt' }),
+      (row: { usageId: string }) => row.usageId,
+    ],
+    [
+      'documents',
+      () => ledger.documentsBetween({ from: LATER, until: LATER + 1, kind: 'letter' }),
+      (row: { documentId: string }) => row.documentId,
+    ],
+  ])('finds %s, and lets other work run every few thousand rows', async (_name, search, idOf) => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const found = (await Array.fromAsync(search())).flat()
+    isOver = true
+    expect(found.map((row) => idOf(row as never))).toEqual(wanted.map(nameOf))
+    expect(queries).toBeGreaterThanOrEqual(ROWS / LOOKED_AT_MAX)
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(ROWS / LOOKED_AT_MAX))
+  })
+
+  test('of which none are there ends, without a page', async () => {
+    expect(await Array.fromAsync(ledger.history.usage({ from: LATER + 1 }))).toEqual([])
+    expect(await Array.fromAsync(ledger.history.chargebacks())).toEqual([])
+    expect(await Array.fromAsync(ledger.documentsBetween({ from: 0, until: LATER + 1, kind: 'other' }))).toEqual([])
+  })
+
+  test('and a page that is full goes on behind its last row', async () => {
+    const all = (await Array.fromAsync(ledger.history.usage({ until: LATER }))).flat()
+    expect(all).toHaveLength(ROWS + 1 - wanted.length)
+    expect(new Set(all.map(({ usageId }) => usageId)).size).toBe(all.length)
+  })
+})
+
+/** The same driver, which tells of each query. */
+function counting<Transaction>(driver: LedgerDriver<Transaction>, onQuery: () => void): LedgerDriver<Transaction> {
+  return new Proxy(driver, {
+    get(target, name) {
+      if (name === 'select') onQuery()
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
