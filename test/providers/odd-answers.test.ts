@@ -130,6 +130,56 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(await failureOf(collect(cut.streamChat?.(hello, context)))).toMatchObject({ kind: 'malformed' })
   })
 
+  it('failed, where its choice says so, though its status is that of success, and tells what it used', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3 }
+    const said = { message: { content: 'Hel' }, delta: {} }
+    const failed = (choice: object) => ({ choices: [{ index: 0, ...said, finish_reason: 'error', ...choice }], usage })
+    for (const [choice, facts] of [
+      [{ error: { code: 429, message: 'Slow down' } }, { kind: 'rate_limited', status: 429 }],
+      [
+        { error: { code: 502, message: 'It died' }, finish_reason: 'stop' },
+        { kind: 'unavailable', status: 502 },
+      ],
+      [{}, { kind: 'unavailable' }],
+    ] as const) {
+      const plain = await serve('application/json', (response) => response.end(JSON.stringify(failed(choice))))
+      const events = await serveEvents([failed(choice)])
+      const told = [
+        await failureOf(openai({ apiKey, baseURL: plain }).chat?.(hello, context)),
+        await failureOf(collect(openai({ apiKey, baseURL: events }).streamChat?.(hello, context))),
+      ]
+      for (const error of told) {
+        expect(error).toMatchObject(facts)
+        expect(meters(error.usage)).toEqual({ input: '5', output: '3' })
+      }
+    }
+    const silent = failed({ error: { code: null, message: '' }, finish_reason: 'stop' })
+    const whole = await serve('application/json', (response) => response.end(JSON.stringify(silent)))
+    expect(await openai({ apiKey, baseURL: whole }).chat?.(hello, context)).toMatchObject({ text: 'Hel', finishReason: 'stop' })
+    const begun = await serveEvents([{ choices: [{ index: 0, delta: { content: 'Hel' } }] }, failed({})])
+    expect(await failureOf(collect(openai({ apiKey, baseURL: begun }).streamChat?.(hello, context)))).toMatchObject({
+      kind: 'incomplete',
+    })
+  })
+
+  it('that is not understood tells what it used', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
+    const body = JSON.stringify({ choices: [], data: [], status: 'queued', usage })
+    const baseURL = await serve('application/json', (response) => response.end(body))
+    const own = openai({ apiKey, baseURL })
+    const responses = openai({ apiKey, baseURL, api: 'responses' })
+    for (const [work, used] of [
+      [() => own.chat?.(hello, context), { input: '5', output: '3' }],
+      [() => responses.chat?.(hello, context), { input: '5', output: '3' }],
+      [() => anthropic({ apiKey, baseURL }).chat?.(hello, context), { input: '5', output: '3' }],
+      [() => own.embed?.({ model: 'a-model', inputs: ['Hello'] }, context), { input: '5' }],
+    ] as const) {
+      const error = await failureOf(work())
+      expect(error).toMatchObject({ kind: 'malformed' })
+      expect(meters(error.usage)).toEqual(used)
+    }
+  })
+
   it('has not counted what was asked, where its stream begins with zeros and is cut', async () => {
     const cut = async (usage: object) => {
       const lines = [

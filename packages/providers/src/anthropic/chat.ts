@@ -29,10 +29,10 @@ function readMessage({ name }: AnthropicConnection, request: ChatRequest, { data
   const message = asRecord(data)
   // Some servers answer 200 to what they refuse. SDK errors have the body in `error`.
   if (message?.type === 'error') throw { error: message, requestID: requestId }
-  if (!message || !Array.isArray(message.content)) throw malformed(name, 'a message', requestId)
+  const usage = messageUsage(message?.usage)
+  if (!message || !Array.isArray(message.content)) throw malformed(name, 'a message', requestId, usage)
   const blocks = message.content.map((block: unknown) => asRecord(block) ?? {})
   const toolCalls = blocks.flatMap(toolCall)
-  const usage = messageUsage(message.usage)
   return {
     // Thinking and Anthropic's server tools have blocks too. Only text blocks are the answer.
     text: blocks.map((block) => (block.type === 'text' ? (asText(block.text) ?? '') : '')).join(''),

@@ -23,7 +23,7 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
     const isRefused = !Array.isArray(response?.output) && asRecord(response?.error)
     if (response?.status === 'failed' || isRefused) throw response?.error
     const reason = response && endOf(response)
-    if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
+    if (reason === undefined) throw malformed(connection.name, 'an end', requestId, usage)
     const { text, isRefusal, toolCalls } = readOutput(response?.output)
     return {
       text,
