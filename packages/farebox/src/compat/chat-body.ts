@@ -129,7 +129,7 @@ export function chatInput(body: ChatCompletionBody): ChatInput {
     dialectOptions: {
       'openai-chat': options,
       'openai-responses': responsesOptions(options),
-      'anthropic-messages': messagesOptions(options),
+      'anthropic-messages': messagesOptions(options, tools),
     },
   }
 }

@@ -145,7 +145,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
     dialectOptions: {
       'openai-responses': options,
       'openai-chat': inChats,
-      'anthropic-messages': messagesOptions(inChats),
+      'anthropic-messages': messagesOptions(inChats, tools),
     },
   }
 }
