@@ -162,6 +162,37 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     })
   })
 
+  it('is an answer where a stream was asked for and it came whole', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
+    const call = { id: 'call_1', name: 'look', arguments: '{"at":1}' }
+    const message = { content: 'Hi', tool_calls: [{ id: call.id, type: 'function', function: call }] }
+    const output = [
+      { type: 'reasoning', summary: [] },
+      { type: 'message', content: [{ type: 'output_text', text: 'Hi' }] },
+      { type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments },
+    ]
+    const body = { model: 'm', choices: [{ index: 0, message, finish_reason: 'tool_calls' }], status: 'completed', output, usage }
+    for (const [api, object] of [
+      ['chat', 'chat.completion'],
+      ['responses', 'response'],
+    ] as const) {
+      const json = JSON.stringify({ object, ...body }, null, 2)
+      const baseURL = await serve('application/json', (response) => response.end(json))
+      for (const transport of ['sdk', 'fetch'] as const) {
+        const events = await collect(openai({ apiKey, baseURL, api, transport }).streamChat?.(hello, context))
+        expect(events.filter(({ type }) => type === 'text').map((event) => 'text' in event && event.text)).toEqual(['Hi'])
+        expect(events.filter(({ type }) => type === 'tool_call')).toMatchObject([{ index: 0, ...call }])
+        const end = events.at(-1)
+        expect(end).toMatchObject({ type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact' } })
+        expect(meters(end && 'usage' in end ? end.usage : undefined)).toEqual({ input: '5', output: '3' })
+      }
+    }
+    const refused = { object: 'response', status: 'completed', output: [{ type: 'message', content: [{ refusal: 'No.' }] }] }
+    const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(refused)))
+    const events = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
+    expect(events).toMatchObject([{ type: 'text', text: 'No.', isRefusal: true }, { type: 'finish' }])
+  })
+
   it('that is not understood tells what it used', async () => {
     const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
     const body = JSON.stringify({ choices: [], data: [], status: 'queued', usage })

@@ -55,7 +55,7 @@ export function endOf(response: Record<string, unknown>): FinishReason | undefin
   }
 }
 
-function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCalls: ToolCall[] } {
+export function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCalls: ToolCall[] } {
   const items = Array.isArray(output) ? output.map(asRecord) : []
   const parts = items.flatMap((item) =>
     item?.type === 'message' && Array.isArray(item.content) ? item.content.map(asRecord) : [],

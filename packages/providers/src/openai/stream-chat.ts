@@ -44,7 +44,8 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   const reason = asText(choice.finish_reason)
   // Some servers send an empty reason until the last chunk.
   if (reason) answer.finishReason = finishReason(reason)
-  const delta = asRecord(choice.delta)
+  // A server that does not stream answers with the whole message.
+  const delta = asRecord(choice.delta) ?? asRecord(choice.message)
   const events: ChatEvent[] = []
   const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
   const text = contentText(delta?.content)

@@ -2,7 +2,7 @@ import type { CallContext, ChatEvent, ChatRequest } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
 import { type OpenaiConnection, resource } from './openai-client.ts'
 import { responseUsage } from './openai-usage.ts'
-import { endOf } from './responses.ts'
+import { endOf, readOutput } from './responses.ts'
 import { streamResponsesBody } from './responses-body.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
 import { argumentsText, toolCallId } from './tool-call.ts'
@@ -59,9 +59,25 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
     }
     case 'error':
       throw event
+    case undefined:
+      return Array.isArray(event.output) ? readWhole(event, answer) : []
     default:
       return []
   }
+}
+
+/** Reads a response that came whole, from a server that does not stream. */
+function readWhole(response: Record<string, unknown>, answer: StreamedAnswer): ChatEvent[] {
+  answer.model = asText(response.model) || answer.model
+  answer.usage = responseUsage(response)
+  if (response.status === 'failed') throw response.error
+  answer.finishReason = endOf(response)
+  answer.isWhole = answer.finishReason !== undefined
+  const { text, isRefusal, toolCalls } = readOutput(response.output)
+  return [
+    ...(text ? [{ type: 'text' as const, text, ...(isRefusal && { isRefusal }) }] : []),
+    ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
+  ]
 }
 
 function beginCall(event: Record<string, unknown>, toolCalls: StreamedCall[]): ChatEvent[] {
