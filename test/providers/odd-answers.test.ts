@@ -193,6 +193,27 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(events).toMatchObject([{ type: 'text', text: 'No.', isRefusal: true }, { type: 'finish' }])
   })
 
+  it('of Claude is an answer, or refused as its error says, where a stream was asked for and it came whole', async () => {
+    const streamed = async (body: object) => {
+      const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(body)))
+      return collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context))
+    }
+    const usage = { input_tokens: 5, output_tokens: 3 }
+    const content = [
+      { type: 'text', text: 'Hi' },
+      { type: 'tool_use', id: 'c1', name: 'look', input: { at: 1 } },
+    ]
+    const events = await streamed({ type: 'message', model: 'm', content, stop_reason: 'tool_use', usage })
+    expect(events).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '{"at":1}' },
+      { type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact', raw: usage } },
+    ])
+    const refused = failureOf(streamed({ type: 'error', error: { type: 'overloaded_error', message: 'Hello' } }))
+    expect(await refused).toMatchObject({ kind: 'overloaded' })
+    expect(await failureOf(streamed({ usage }))).toMatchObject({ kind: 'malformed', usage: { certainty: 'exact' } })
+  })
+
   it('that is not understood tells what it used', async () => {
     const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
     const body = JSON.stringify({ choices: [], data: [], status: 'queued', usage })
