@@ -193,6 +193,39 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(events).toMatchObject([{ type: 'text', text: 'No.', isRefusal: true }, { type: 'finish' }])
   })
 
+  it('has its words also where a stream of responses tells them only when they are whole', async () => {
+    const usage = { input_tokens: 5, output_tokens: 3 }
+    const content = [
+      { type: 'output_text', text: 'Hi. ' },
+      { type: 'output_text', text: 'I look.' },
+    ]
+    const call = { type: 'function_call', call_id: 'c1', name: 'look', arguments: '{}' }
+    const completed = (output: object[]) => ({ type: 'response.completed', response: { status: 'completed', output, usage } })
+    const told = (type: string, content_index: number, words: object) => ({ type, output_index: 0, content_index, ...words })
+    const done = content.map(({ text }, index) => told('response.output_text.done', index, { text }))
+    const whole = completed([{ type: 'message', content }])
+    const read = async (...events: object[]) => {
+      const baseURL = await serveEvents(events)
+      const given = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
+      return given.map((event) => {
+        if (event.type === 'text') return `${event.isRefusal ? 'refused: ' : ''}${event.text}`
+        return event.type === 'tool_call' ? event.id : event.finishReason
+      })
+    }
+    expect(await read(whole)).toEqual(['Hi. I look.', 'stop'])
+    expect((await read(...done, whole)).join('')).toBe('Hi. I look.stop')
+    expect((await read(told('response.output_text.delta', 7, { delta: 'Hi. I look.' }), ...done, whole)).join('')).toBe(
+      'Hi. I look.stop',
+    )
+    expect(await read(completed([{ type: 'message', content }, call]))).toEqual(['Hi. I look.', 'c1', 'tool_calls'])
+    expect(await read({ type: 'response.output_item.added', output_index: 0, item: call }, completed([call]))).toEqual([
+      'c1',
+      'tool_calls',
+    ])
+    const refusal = told('response.refusal.done', 0, { refusal: 'No.' })
+    expect(await read(refusal, completed([{ type: 'message', content: [{ refusal: 'No.' }] }]))).toEqual(['refused: No.', 'stop'])
+  })
+
   it('of Claude is an answer, or refused as its error says, where a stream was asked for and it came whole', async () => {
     const streamed = async (body: object) => {
       const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(body)))
