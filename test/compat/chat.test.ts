@@ -1,7 +1,9 @@
 import { credits } from '@farebox/core'
+import { anthropic } from '@farebox/providers/anthropic'
 import type OpenAI from 'openai'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { openLoopback } from '../farebox/parties.ts'
+import { startAnthropicLoopback } from '../loopback/anthropic.ts'
 import { openaiOver, openCompat, pairs } from './open-compat.ts'
 
 const ask = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'When do you open?' }] }
@@ -120,4 +122,18 @@ describe.each(pairs)('$sdk at $name', ({ host, Client }) => {
       { role: 'tool', tool_call_id: 'call_1', content: 'sunny' },
     ])
   })
+})
+
+it('a chat tells what of its prompt was read from a cache, and what was written to one', async () => {
+  const answer = { text: 'Hi', inputTokens: 5, cachedTokens: 20, cacheWrites: { fiveMinutes: 30, oneHour: 0 } }
+  const server = await startAnthropicLoopback({ answer: () => answer })
+  onTestFinished(() => server.close())
+  const { openai } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+  const asked = { ...ask, model: 'claude-3-haiku' }
+  const { usage } = await openai().chat.completions.create(asked)
+  const told = { prompt_tokens: 55, prompt_tokens_details: { cached_tokens: 20, cache_write_tokens: 30 } }
+  expect(usage).toMatchObject(told)
+  const runner = openai().chat.completions.stream({ ...asked, stream_options: { include_usage: true } })
+  expect(await runner.totalUsage()).toMatchObject({ prompt_tokens: 55 })
+  expect((await runner.finalChatCompletion()).usage).toMatchObject(told)
 })

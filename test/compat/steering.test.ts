@@ -140,3 +140,29 @@ it.each(['chat', 'responses'] as const)('metadata stays here, over a provider’
   await openai().chat.completions.create({ ...chat, metadata })
   expect(server.requests.map(({ body }) => Object.keys(body as object).includes('metadata'))).toEqual([false, false])
 })
+
+it('a field is not sent by another spelling, which some servers take for its name', async () => {
+  const server = await openLoopback()
+  const { api, spent } = await openCompat({ provider: openaiOver(server) })
+  const chats = { N: 5, serviceTier: 'priority', MAX_TOKENS: 100_000, 'web-search-options': {}, Tools: [{ type: 'web_search' }] }
+  const respelled: [string, object, Record<string, unknown>][] = [
+    ['/v1/chat/completions', chat, chats],
+    // Go takes the old long s for an s, and the sign of Kelvin for a k.
+    ['/v1/responses', response, { bacKground: true, Max_Tool_Calls: 9, previouſ_response_id: 'resp_1' }],
+    ['/v1/embeddings', embedding, { Models: ['o1-pro'] }],
+    ['/v1/audio/speech', speech, { Extra_Body: { model: 'o1-pro' } }],
+  ]
+  for (const [path, body, fields] of respelled)
+    for (const [name, value] of Object.entries(fields)) {
+      const answer = await api.post(path, { ...body, [name]: value })
+      expect([answer.status, answer.body.error?.param]).toEqual([422, name])
+      // Nothing is sent of what is null.
+      expect((await api.post(path, { ...body, [name]: null })).status).toBe(200)
+    }
+  const form = new FormData()
+  for (const [name, value] of Object.entries({ ...recording(), Provider: 'dearest' })) form.append(name, value)
+  expect(await api.post('/v1/audio/transcriptions', form)).toMatchObject({ status: 422, body: { error: { param: 'Provider' } } })
+  const sent = server.requests.flatMap(({ body }) => Object.keys(body))
+  expect(sent.filter((name) => respelled.some(([, , fields]) => Object.hasOwn(fields, name)))).toEqual([])
+  expect(await spent()).toBeGreaterThan(0n)
+})

@@ -266,6 +266,25 @@ describe('parameters of OpenAI’s', () => {
     expect(server.requests.map(({ body }) => body.thinking)).toEqual(Array(3).fill({ type: 'disabled' }))
   })
 
+  it('let Claude call one tool at a time, where the caller takes no more', async () => {
+    const server = await startAnthropicLoopback()
+    onTestFinished(() => server.close())
+    const { openai } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+    const model = 'claude-3-haiku'
+    const tools = [{ type: 'function' as const, function: { name: 'weather' } }]
+    const one = { model, messages, parallel_tool_calls: false }
+    await openai().chat.completions.create({ ...one, tools })
+    await openai().chat.completions.create({ ...one, tools, tool_choice: 'required' })
+    const ofResponses = [{ type: 'function' as const, name: 'weather', parameters: {}, strict: false }]
+    await openai().responses.create({ model, input: 'hello', parallel_tool_calls: false, tools: ofResponses })
+    // Anthropic refuses a choice among no tools.
+    await openai().chat.completions.create(one)
+    await openai().chat.completions.create({ ...one, tools, parallel_tool_calls: true })
+    const auto = { type: 'auto', disable_parallel_tool_use: true }
+    const sent = server.requests.map(({ body }) => body.tool_choice)
+    expect(sent).toEqual([auto, { ...auto, type: 'any' }, auto, undefined, undefined])
+  })
+
   it('keep who says something apart from others of the same role', async () => {
     const server = await openLoopback()
     const { api } = await openCompat({ provider: openaiOver(server) })

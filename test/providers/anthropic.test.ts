@@ -177,6 +177,42 @@ describe('a request to Anthropic', () => {
     })
   })
 
+  it('gives calls of another model ids that Claude takes, and leaves others theirs', async () => {
+    const { adapter, server } = await open()
+    const ids = ['functions.look:0', 'functions.look:1', 'call_1|fc_2', 'toolu_01-a']
+    const toolCalls = ids.map((id) => ({ id, name: 'look', arguments: '' }))
+    const results = ids.map((toolCallId) => ({ role: 'tool' as const, content: 'a heron', toolCallId }))
+    const messages = [...hello.messages, { role: 'assistant' as const, content: null, toolCalls }, ...results]
+    const sent = async (model: string) => {
+      await adapter.chat?.({ ...hello, model, messages }, context)
+      const [, calls, answers] = Object(server.requests.at(-1)?.body.messages) as { content: Record<string, string>[] }[]
+      const taken = calls?.content.map(({ id = '' }) => id) ?? []
+      expect(answers?.content.map(({ tool_use_id }) => tool_use_id)).toEqual(taken)
+      return taken
+    }
+    const taken = await sent('claude-haiku-5-5')
+    expect(new Set(taken).size).toBe(ids.length)
+    for (const id of taken) expect(id).toMatch(/^[a-zA-Z0-9_-]+$/)
+    expect(taken.at(-1)).toBe('toolu_01-a')
+    expect(await sent('kimi-k2')).toEqual(ids)
+  })
+
+  it('asks for one call at a time beside any choice of tools but none', async () => {
+    const { adapter, server } = await open()
+    const one = { disable_parallel_tool_use: true }
+    const providerOptions = { tool_choice: { type: 'auto', ...one } }
+    const tools = [{ name: 'look', parameters: {} }]
+    for (const toolChoice of [undefined, 'auto', 'required', { name: 'look' }, 'none'] as const)
+      await adapter.chat?.({ ...hello, tools, toolChoice, providerOptions }, context)
+    expect(server.requests.map(({ body }) => body.tool_choice)).toEqual([
+      { type: 'auto', ...one },
+      { type: 'auto', ...one },
+      { type: 'any', ...one },
+      { type: 'tool', name: 'look', ...one },
+      { type: 'none' },
+    ])
+  })
+
   it('leaves out a message that says nothing, which Anthropic would refuse', async () => {
     const { adapter, server } = await open()
     const messages: ChatMessage[] = [

@@ -130,6 +130,141 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
     expect(await failureOf(collect(cut.streamChat?.(hello, context)))).toMatchObject({ kind: 'malformed' })
   })
 
+  it('failed, where its choice says so, though its status is that of success, and tells what it used', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3 }
+    const said = { message: { content: 'Hel' }, delta: {} }
+    const failed = (choice: object) => ({ choices: [{ index: 0, ...said, finish_reason: 'error', ...choice }], usage })
+    for (const [choice, facts] of [
+      [{ error: { code: 429, message: 'Slow down' } }, { kind: 'rate_limited', status: 429 }],
+      [
+        { error: { code: 502, message: 'It died' }, finish_reason: 'stop' },
+        { kind: 'unavailable', status: 502 },
+      ],
+      [{}, { kind: 'unavailable' }],
+    ] as const) {
+      const plain = await serve('application/json', (response) => response.end(JSON.stringify(failed(choice))))
+      const events = await serveEvents([failed(choice)])
+      const told = [
+        await failureOf(openai({ apiKey, baseURL: plain }).chat?.(hello, context)),
+        await failureOf(collect(openai({ apiKey, baseURL: events }).streamChat?.(hello, context))),
+      ]
+      for (const error of told) {
+        expect(error).toMatchObject(facts)
+        expect(meters(error.usage)).toEqual({ input: '5', output: '3' })
+      }
+    }
+    const silent = failed({ error: { code: null, message: '' }, finish_reason: 'stop' })
+    const whole = await serve('application/json', (response) => response.end(JSON.stringify(silent)))
+    expect(await openai({ apiKey, baseURL: whole }).chat?.(hello, context)).toMatchObject({ text: 'Hel', finishReason: 'stop' })
+    const begun = await serveEvents([{ choices: [{ index: 0, delta: { content: 'Hel' } }] }, failed({})])
+    expect(await failureOf(collect(openai({ apiKey, baseURL: begun }).streamChat?.(hello, context)))).toMatchObject({
+      kind: 'incomplete',
+    })
+  })
+
+  it('is an answer where a stream was asked for and it came whole', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
+    const call = { id: 'call_1', name: 'look', arguments: '{"at":1}' }
+    const message = { content: 'Hi', tool_calls: [{ id: call.id, type: 'function', function: call }] }
+    const output = [
+      { type: 'reasoning', summary: [] },
+      { type: 'message', content: [{ type: 'output_text', text: 'Hi' }] },
+      { type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments },
+    ]
+    const body = { model: 'm', choices: [{ index: 0, message, finish_reason: 'tool_calls' }], status: 'completed', output, usage }
+    for (const [api, object] of [
+      ['chat', 'chat.completion'],
+      ['responses', 'response'],
+    ] as const) {
+      const json = JSON.stringify({ object, ...body }, null, 2)
+      const baseURL = await serve('application/json', (response) => response.end(json))
+      for (const transport of ['sdk', 'fetch'] as const) {
+        const events = await collect(openai({ apiKey, baseURL, api, transport }).streamChat?.(hello, context))
+        expect(events.filter(({ type }) => type === 'text').map((event) => 'text' in event && event.text)).toEqual(['Hi'])
+        expect(events.filter(({ type }) => type === 'tool_call')).toMatchObject([{ index: 0, ...call }])
+        const end = events.at(-1)
+        expect(end).toMatchObject({ type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact' } })
+        expect(meters(end && 'usage' in end ? end.usage : undefined)).toEqual({ input: '5', output: '3' })
+      }
+    }
+    const refused = { object: 'response', status: 'completed', output: [{ type: 'message', content: [{ refusal: 'No.' }] }] }
+    const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(refused)))
+    const events = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
+    expect(events).toMatchObject([{ type: 'text', text: 'No.', isRefusal: true }, { type: 'finish' }])
+  })
+
+  it('has its words also where a stream of responses tells them only when they are whole', async () => {
+    const usage = { input_tokens: 5, output_tokens: 3 }
+    const content = [
+      { type: 'output_text', text: 'Hi. ' },
+      { type: 'output_text', text: 'I look.' },
+    ]
+    const call = { type: 'function_call', call_id: 'c1', name: 'look', arguments: '{}' }
+    const completed = (output: object[]) => ({ type: 'response.completed', response: { status: 'completed', output, usage } })
+    const told = (type: string, content_index: number, words: object) => ({ type, output_index: 0, content_index, ...words })
+    const done = content.map(({ text }, index) => told('response.output_text.done', index, { text }))
+    const whole = completed([{ type: 'message', content }])
+    const read = async (...events: object[]) => {
+      const baseURL = await serveEvents(events)
+      const given = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
+      return given.map((event) => {
+        if (event.type === 'text') return `${event.isRefusal ? 'refused: ' : ''}${event.text}`
+        return event.type === 'tool_call' ? event.id : event.finishReason
+      })
+    }
+    expect(await read(whole)).toEqual(['Hi. I look.', 'stop'])
+    expect((await read(...done, whole)).join('')).toBe('Hi. I look.stop')
+    expect((await read(told('response.output_text.delta', 7, { delta: 'Hi. I look.' }), ...done, whole)).join('')).toBe(
+      'Hi. I look.stop',
+    )
+    expect(await read(completed([{ type: 'message', content }, call]))).toEqual(['Hi. I look.', 'c1', 'tool_calls'])
+    expect(await read({ type: 'response.output_item.added', output_index: 0, item: call }, completed([call]))).toEqual([
+      'c1',
+      'tool_calls',
+    ])
+    const refusal = told('response.refusal.done', 0, { refusal: 'No.' })
+    expect(await read(refusal, completed([{ type: 'message', content: [{ refusal: 'No.' }] }]))).toEqual(['refused: No.', 'stop'])
+  })
+
+  it('of Claude is an answer, or refused as its error says, where a stream was asked for and it came whole', async () => {
+    const streamed = async (body: object) => {
+      const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(body)))
+      return collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context))
+    }
+    const usage = { input_tokens: 5, output_tokens: 3 }
+    const content = [
+      { type: 'text', text: 'Hi' },
+      { type: 'tool_use', id: 'c1', name: 'look', input: { at: 1 } },
+    ]
+    const events = await streamed({ type: 'message', model: 'm', content, stop_reason: 'tool_use', usage })
+    expect(events).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '{"at":1}' },
+      { type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact', raw: usage } },
+    ])
+    const refused = failureOf(streamed({ type: 'error', error: { type: 'overloaded_error', message: 'Hello' } }))
+    expect(await refused).toMatchObject({ kind: 'overloaded' })
+    expect(await failureOf(streamed({ usage }))).toMatchObject({ kind: 'malformed', usage: { certainty: 'exact' } })
+  })
+
+  it('that is not understood tells what it used', async () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 3, input_tokens: 5, output_tokens: 3 }
+    const body = JSON.stringify({ choices: [], data: [], status: 'queued', usage })
+    const baseURL = await serve('application/json', (response) => response.end(body))
+    const own = openai({ apiKey, baseURL })
+    const responses = openai({ apiKey, baseURL, api: 'responses' })
+    for (const [work, used] of [
+      [() => own.chat?.(hello, context), { input: '5', output: '3' }],
+      [() => responses.chat?.(hello, context), { input: '5', output: '3' }],
+      [() => anthropic({ apiKey, baseURL }).chat?.(hello, context), { input: '5', output: '3' }],
+      [() => own.embed?.({ model: 'a-model', inputs: ['Hello'] }, context), { input: '5' }],
+    ] as const) {
+      const error = await failureOf(work())
+      expect(error).toMatchObject({ kind: 'malformed' })
+      expect(meters(error.usage)).toEqual(used)
+    }
+  })
+
   it('has not counted what was asked, where its stream begins with zeros and is cut', async () => {
     const cut = async (usage: object) => {
       const lines = [

@@ -8,6 +8,7 @@ import {
   modalities,
   modelName,
   NOTHING_STORED,
+  openBody,
   present,
   promptCacheBreakpoint,
   refused,
@@ -83,7 +84,7 @@ const toolChoice = z.union([
 const outputTokens = z.number().int().min(1).max(1_000_000).nullish()
 
 /** The body of a chat completion request. Fields not named here are passed on unchanged to OpenAI's chat completions. */
-export const chatCompletionBody = z.looseObject({
+export const chatCompletionBody = openBody({
   model: modelName,
   messages: z.array(message).min(1).max(4_096),
   stream: z.boolean().nullish(),
@@ -128,7 +129,7 @@ export function chatInput(body: ChatCompletionBody): ChatInput {
     dialectOptions: {
       'openai-chat': options,
       'openai-responses': responsesOptions(options),
-      'anthropic-messages': messagesOptions(options),
+      'anthropic-messages': messagesOptions(options, tools),
     },
   }
 }

@@ -91,12 +91,16 @@ export async function* chatChunks(
   return outcome
 }
 
-function completionUsage({ input, cached, audioInput, output, reasoning, audioOutput }: TokenCounts) {
+function completionUsage({ input, cached, cacheWrite, audioInput, output, reasoning, audioOutput }: TokenCounts) {
   return {
     prompt_tokens: input,
     completion_tokens: output,
     total_tokens: input + output,
-    prompt_tokens_details: { cached_tokens: cached, audio_tokens: audioInput },
+    prompt_tokens_details: {
+      cached_tokens: cached,
+      audio_tokens: audioInput,
+      ...(cacheWrite > 0 && { cache_write_tokens: cacheWrite }),
+    },
     completion_tokens_details: {
       reasoning_tokens: reasoning,
       audio_tokens: audioOutput,

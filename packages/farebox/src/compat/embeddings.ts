@@ -3,7 +3,7 @@ import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { embeddingList } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
 import { tokenCounts } from './token-counts.ts'
-import { givenOptions, modelName, refusedOfOthers, said } from './wire-schemas.ts'
+import { givenOptions, modelName, openBody, refusedOfOthers, said } from './wire-schemas.ts'
 
 const TOKENS = 'must be texts: token ids are not supported, since they differ between providers'
 const input = z.union([
@@ -11,7 +11,7 @@ const input = z.union([
   z.array(z.string(TOKENS).min(1, 'must not be empty').max(400_000)).min(1).max(2_048),
 ])
 
-const embeddingsBody = z.looseObject({
+const embeddingsBody = openBody({
   model: modelName,
   input,
   encoding_format: z.enum(['float', 'base64']).nullish().describe('base64: 32-bit floats, little-endian'),

@@ -9,6 +9,7 @@ import {
   modalities,
   modelName,
   NOTHING_STORED,
+  openBody,
   present,
   promptCacheBreakpoint,
   refused,
@@ -94,7 +95,7 @@ const tool = z.discriminatedUnion(
 )
 
 /** The body of a request for a response. Fields not named here are passed on unchanged to OpenAI's Responses API. */
-export const responsesBody = z.looseObject({
+export const responsesBody = openBody({
   model: modelName,
   input: z.union([said.min(1), z.array(item).min(1).max(4_096)]),
   instructions: said.nullish(),
@@ -144,7 +145,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
     dialectOptions: {
       'openai-responses': options,
       'openai-chat': inChats,
-      'anthropic-messages': messagesOptions(inChats),
+      'anthropic-messages': messagesOptions(inChats, tools),
     },
   }
 }

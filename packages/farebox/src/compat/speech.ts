@@ -5,7 +5,7 @@ import { answerLeft, type Encoding, eventStream } from '../http/stream-response.
 import type { SpeakInput } from '../workflow-calls.ts'
 import { type ServedStream, serveStream } from './serve-stream.ts'
 import { serveWhole } from './serve-whole.ts'
-import { givenOptions, modelName, present, refusedOfOthers, said } from './wire-schemas.ts'
+import { givenOptions, modelName, openBody, present, refusedOfOthers, said } from './wire-schemas.ts'
 
 /** Some providers have it in their URL, where it must fit. */
 const voiceName = z
@@ -14,7 +14,7 @@ const voiceName = z
   .max(200)
   .refine((value) => value.isWellFormed(), 'must not hold half a character')
 
-const speechBody = z.looseObject({
+const speechBody = openBody({
   model: modelName,
   input: said.min(1),
   voice: z

@@ -5,7 +5,7 @@ import { readUpload, type Upload } from '../http/read-upload.ts'
 import { accountRoute, JsonAnswer, SPENDING } from '../http/route.ts'
 import { transcription } from './answers.ts'
 import { serveWhole } from './serve-whole.ts'
-import { givenOptions, modelName, refused, refusedOfOthers } from './wire-schemas.ts'
+import { givenOptions, modelName, openBody, refused, refusedOfOthers } from './wire-schemas.ts'
 
 const withoutTimes = z.literal('segment', 'is not supported: transcripts come without times').optional()
 
@@ -17,7 +17,7 @@ const refusedFields = {
   ...refusedOfOthers,
 }
 
-const transcriptionForm = z.looseObject({
+const transcriptionForm = openBody({
   model: modelName,
   language: z.string().min(2).max(20).optional().describe('ISO 639-1 code of the language that is spoken'),
   response_format: z.enum(['json', 'verbose_json', 'text'], 'must be json, verbose_json or text').default('json'),
@@ -55,7 +55,7 @@ export const transcriptions = accountRoute({
   async handle(call) {
     const upload = await readUpload(call, 'file')
     const form = parseFields(transcriptionForm, upload.fields)
-    parseFields(z.looseObject(refusedFields), withoutBrackets(upload.fields))
+    parseFields(openBody(refusedFields), withoutBrackets(upload.fields))
     const { model, language, response_format: format, temperature } = form
     const file = createHash('sha256').update(upload.data).digest('hex')
     const asked = { service: 'voice_stt', model, name: 'transcription', fields: { ...withLists(form, upload.lists), file } }

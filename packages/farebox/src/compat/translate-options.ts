@@ -38,12 +38,20 @@ export function chatOptions(options: Options): Record<string, unknown> {
 }
 
 /**
- * Translates parameters of chat completions to those of Anthropic's messages: the schema of the answer. Without a schema, only
- * the prompt asks Claude for JSON.
+ * Translates parameters of chat completions to those of Anthropic's messages: the schema of the answer, and that tools are called
+ * one at a time. Without a schema, only the prompt asks Claude for JSON.
+ *
+ * @param tools  the caller's. Anthropic refuses a choice among none
  */
-export function messagesOptions({ response_format }: Options): Record<string, unknown> {
+export function messagesOptions(
+  { response_format, parallel_tool_calls }: Options,
+  tools: readonly unknown[] | null | undefined,
+): Record<string, unknown> {
   const { schema } = isRecord(response_format) && isRecord(response_format.json_schema) ? response_format.json_schema : {}
-  return isRecord(schema) ? { output_config: { format: { type: 'json_schema', schema: claudeSchema(schema) } } } : {}
+  return {
+    ...(isRecord(schema) && { output_config: { format: { type: 'json_schema', schema: claudeSchema(schema) } } }),
+    ...(parallel_tool_calls === false && tools?.length && { tool_choice: { type: 'auto', disable_parallel_tool_use: true } }),
+  }
 }
 
 /** `{ type, json_schema: { name, schema } }` becomes `{ type, name, schema }`. */

@@ -83,6 +83,28 @@ export const refusedBeyondHold = {
 /** The reason for refusing fields that refer to earlier requests. */
 export const NOTHING_STORED = 'is not supported, since nothing is stored: send the whole conversation'
 
+/**
+ * A body whose other fields are passed on. Some servers take a field by another spelling of its name too, which would evade what
+ * is refused here: `N` for `n`, `serviceTier` for `service_tier`.
+ *
+ * @source Go's `encoding/json` and ASP.NET's defaults ignore the case of names; https://protobuf.dev/programming-guides/json
+ */
+export function openBody<Shape extends z.ZodRawShape>(shape: Shape) {
+  const names = new Map(Object.keys(shape).map((name) => [spelledAlike(name), name]))
+  return z.looseObject(shape).superRefine((body, { addIssue }) => {
+    for (const [name, value] of Object.entries(body)) {
+      const known = Object.hasOwn(shape, name) ? undefined : names.get(spelledAlike(name))
+      if (known === undefined || value === null) continue
+      addIssue({ code: 'custom', path: [name], message: `must be spelled ${known}` })
+    }
+  })
+}
+
+/** The same for all spellings of a name. Upper case first, as `ſ` has no other way to `s`. */
+function spelledAlike(name: string): string {
+  return name.replace(/[-_]/g, '').toUpperCase().toLowerCase()
+}
+
 /** The fields of a body that its schema does not name: OpenAI's parameters to pass on. */
 export function givenOptions(body: Record<string, unknown>, { shape }: { shape: object }): Record<string, unknown> {
   const others = Object.entries(body).filter(

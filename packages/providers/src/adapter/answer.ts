@@ -1,4 +1,4 @@
-import { ProviderError } from '@farebox/core'
+import { ProviderError, type Usage } from '@farebox/core'
 
 /** `value` if it is an object, otherwise `undefined`. Answers are read leniently, because any server may speak the protocol. */
 export function asRecord(value: unknown): Record<string, unknown> | undefined {
@@ -21,7 +21,7 @@ export function asRequestId(value: unknown): string | undefined {
   return text !== undefined && /^[\w.:/+=-]{1,200}$/.test(text) && !/^(sk|fbx)[-_]/.test(text) ? text : undefined
 }
 
-/** The error for an answer that lacks a required part, which `what` names. */
-export function malformed(provider: string, what: string, requestId: string | undefined): ProviderError {
-  return new ProviderError(`${provider} answered without ${what}`, { provider, kind: 'malformed', requestId })
+/** The error for an answer that lacks a required part, which `what` names. Its usage is billed all the same. */
+export function malformed(provider: string, what: string, requestId: string | undefined, usage?: Usage): ProviderError {
+  return new ProviderError(`${provider} answered without ${what}`, { provider, kind: 'malformed', requestId, usage })
 }

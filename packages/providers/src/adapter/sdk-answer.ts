@@ -5,6 +5,8 @@ import type { Call } from './call.ts'
 export interface SdkAnswer {
   data: unknown
   requestId: string | undefined
+  /** The HTTP response. `undefined` if the host has wrapped its client. */
+  response?: unknown
 }
 
 /** An SDK's answer, and what its promise reveals about the response. */
@@ -18,7 +20,8 @@ export interface AnswerAndFacts {
 export async function sdkAnswer(call: Call, pending: PromiseLike<unknown>): Promise<SdkAnswer> {
   const { data, facts } = await answerAndFacts(call, pending, 'withResponse')
   // With a plain promise, the id is where the SDK puts it in the answer.
-  return { data, requestId: asRequestId(facts.request_id) ?? asRequestId(asRecord(data)?._request_id) }
+  const requestId = asRequestId(facts.request_id) ?? asRequestId(asRecord(data)?._request_id)
+  return { data, requestId, response: facts.response }
 }
 
 /**

@@ -78,6 +78,11 @@ export function takesSchema(model: string): boolean {
 /** `claude-haiku-4-5-20251001`, `claude-sonnet-5-5`, and not `claude-sonnet-4-20250514`. */
 const HELD_TO_SCHEMA = /^claude-(?:haiku|sonnet|opus)-(?:4-[5-9](?:-|$)|[5-9](?:-|$))/
 
+/** Whether a model is a Claude, by whatever name, and not another maker's behind this protocol. */
+export function isClaude(model: string): boolean {
+  return claudeName(model) !== undefined
+}
+
 /**
  * Anthropic's own name for a Claude, which other clouds and servers decorate: `us.anthropic.claude-haiku-4-5-20251001-v1:0`,
  * `claude-haiku-4-5@20251001`, `anthropic/claude-haiku-4.5`.

@@ -15,16 +15,21 @@ export interface Conversation {
  * Converts a conversation to Anthropic's form. It merges consecutive turns of one role, because the results of parallel tool
  * calls belong in one user turn, together with the user's next message.
  *
+ * @param callId  rewrites the ids of tool calls
  * @throws {ProviderError} `unsupported`: only the system says anything, or an image is neither an `http:` or `https:` URL nor
  *   base64 in a format that Anthropic reads
  */
-export function conversation(provider: string, messages: readonly ChatMessage[]): Conversation {
+export function conversation(
+  provider: string,
+  messages: readonly ChatMessage[],
+  callId: (id: string) => string = (id) => id,
+): Conversation {
   const system = messages.flatMap((message) =>
     (message.role === 'system' || message.role === 'developer') && message.content.trim() !== '' ? [message.content] : [],
   )
   const turns: { role: Turn['role']; content: Block[] }[] = []
   for (const message of messages) {
-    const content = blocks(provider, message)
+    const content = blocks(provider, message, callId)
     // Anthropic refuses an empty message.
     if (content.length === 0) continue
     const role = message.role === 'assistant' ? 'assistant' : 'user'
@@ -39,16 +44,26 @@ export function conversation(provider: string, messages: readonly ChatMessage[])
   return { ...(system.length === 0 ? {} : { system: system.join('\n\n') }), messages: turns }
 }
 
-function blocks(provider: string, message: ChatMessage): Block[] {
+/**
+ * An id that Anthropic accepts for a tool call. Calls that another model made have others: `functions.look:0` is Kimi's. Ids
+ * that differ in such characters stay different.
+ *
+ * @source Anthropic's answer 400: "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+ */
+export function claudeCallId(id: string): string {
+  return id.replace(/[^\w-]/g, (character) => `_${character.charCodeAt(0).toString(16)}`)
+}
+
+function blocks(provider: string, message: ChatMessage, callId: (id: string) => string): Block[] {
   switch (message.role) {
     case 'user':
       return typeof message.content === 'string'
         ? text(message.content)
         : message.content.flatMap((part) => userPart(provider, part))
     case 'assistant':
-      return [...text(message.content ?? ''), ...(message.toolCalls ?? []).map(toolUse)]
+      return [...text(message.content ?? ''), ...(message.toolCalls ?? []).map((call) => toolUse(call, callId(call.id)))]
     case 'tool':
-      return [{ type: 'tool_result', tool_use_id: message.toolCallId, content: message.content }]
+      return [{ type: 'tool_result', tool_use_id: callId(message.toolCallId), content: message.content }]
     default:
       return []
   }
@@ -75,7 +90,7 @@ function imageSource(provider: string, url: string): Anthropic.Base64ImageSource
   return { type: 'base64', media_type: mediaType as Anthropic.Base64ImageSource['media_type'], data: url.slice(comma + 1) }
 }
 
-function toolUse({ id, name, arguments: given }: ToolCall): Anthropic.ToolUseBlockParam {
+function toolUse({ name, arguments: given }: ToolCall, id: string): Anthropic.ToolUseBlockParam {
   return { type: 'tool_use', id, name, input: toolInput(given) }
 }
 

@@ -3,8 +3,8 @@ import { type ChatRequest, ProviderError, type Tool } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { withoutEmptyLists } from '../adapter/without-empty-lists.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
-import { takesTemperature, thinksUnlessTold } from './claude-models.ts'
-import { conversation } from './content-blocks.ts'
+import { isClaude, takesTemperature, thinksUnlessTold } from './claude-models.ts'
+import { claudeCallId, conversation } from './content-blocks.ts'
 
 /** Models up to version 4.6 accept a temperature, which the SDK's types no longer include. */
 type Body = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number }
@@ -44,11 +44,11 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
     model,
     // Anthropic requires a limit, and refuses one above the model's maximum.
     max_tokens: Math.min(request.outputTokensMax ?? PLAIN_TOKENS_MAX, most),
-    ...conversation(name, request.messages),
+    ...conversation(name, request.messages, isClaude(model) ? claudeCallId : undefined),
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
     ...(stop === undefined ? {} : { stop_sequences: [...stop] }),
     ...(tools === undefined ? {} : { tools: tools.map(tool) }),
-    ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice) }),
+    ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice, asRecord(providerOptions.tool_choice)) }),
     ...(isThinkingLeftOpen && thinksUnlessTold(model) ? { thinking: { type: 'disabled' as const } } : {}),
   }
 }
@@ -57,7 +57,13 @@ function tool({ name, description, parameters }: Tool): Anthropic.Tool {
   return { name, ...(description === undefined ? {} : { description }), input_schema: { ...parameters, type: 'object' } }
 }
 
-function choice(given: NonNullable<ChatRequest['toolChoice']>): Anthropic.ToolChoice {
-  if (typeof given !== 'string') return { type: 'tool', name: given.name }
-  return { type: given === 'required' ? 'any' : given }
+/** A choice of tools. Whether several may be called at once is said in it too, and remains as `providerOptions` say. */
+function choice(
+  given: NonNullable<ChatRequest['toolChoice']>,
+  { disable_parallel_tool_use }: { disable_parallel_tool_use?: unknown } = {},
+): Anthropic.ToolChoice {
+  if (given === 'none') return { type: 'none' }
+  const kept = typeof disable_parallel_tool_use === 'boolean' ? { disable_parallel_tool_use } : {}
+  if (typeof given !== 'string') return { type: 'tool', name: given.name, ...kept }
+  return { type: given === 'required' ? 'any' : given, ...kept }
 }

@@ -1,14 +1,15 @@
-import { type CallContext, type ChatEvent, type ChatRequest, ProviderError, type Usage } from '@farebox/core'
+import { type CallContext, type ChatEvent, type ChatRequest, type ChatResult, ProviderError, type Usage } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
-import { openCall } from '../adapter/call.ts'
+import { type Call, openCall } from '../adapter/call.ts'
 import { closingMark } from '../adapter/closing-mark.ts'
-import { sdkEvents } from '../adapter/sdk-answer.ts'
+import { headersOf, type SdkAnswer, sdkEvents } from '../adapter/sdk-answer.ts'
 import { mergeAnthropicUsage } from '../usage/anthropic.ts'
 import type { AnthropicConnection } from './anthropic-client.ts'
 import { anthropicError } from './anthropic-error.ts'
 import { cutUsage, messageUsage } from './anthropic-usage.ts'
 import { finishReason } from './finish-reason.ts'
 import { streamMessageBody } from './message-body.ts'
+import { readMessage } from './read-message.ts'
 import { send } from './send.ts'
 
 /**
@@ -25,6 +26,11 @@ export async function* streamChat(
   try {
     const given = await send(connection, call, streamMessageBody(connection, request))
     answer.requestId = given.requestId
+    const data = await wholeBody(call, given)
+    if (data !== undefined) {
+      yield* eventsOf(readMessage(connection, request, { ...given, data }))
+      return
+    }
     const events = sdkEvents(connection.name, call, given)
     for (;;) {
       const reading = events.next()
@@ -47,6 +53,23 @@ export async function* streamChat(
     call.end()
   }
   yield answer.finish()
+}
+
+/**
+ * The body of an answer that is JSON: some servers answer 200 to what they refuse, and others do not stream. `undefined` for a
+ * stream. The SDK has read nothing of it before the first event.
+ */
+async function wholeBody(call: Call, { response }: SdkAnswer): Promise<unknown> {
+  if (!headersOf(response).get('content-type')?.includes('application/json')) return undefined
+  return call.race((response as Response).json())
+}
+
+function eventsOf({ text, toolCalls = [], ...end }: ChatResult): ChatEvent[] {
+  return [
+    ...(text === '' ? [] : [{ type: 'text' as const, text }]),
+    ...toolCalls.map((given, index) => ({ type: 'tool_call' as const, index, ...given })),
+    { type: 'finish', ...end },
+  ]
 }
 
 /** What a streamed answer has reported so far. */

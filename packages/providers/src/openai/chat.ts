@@ -1,4 +1,4 @@
-import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall } from '@farebox/core'
+import type { CallContext, ChatRequest, ChatResult, FinishReason, ToolCall, Usage } from '@farebox/core'
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { chatBody } from './chat-body.ts'
 import { contentText } from './content-text.ts'
@@ -11,14 +11,17 @@ import { readToolCall } from './tool-call.ts'
 /** Makes a plain chat completion. */
 export async function chat(connection: OpenaiConnection, request: ChatRequest, context: CallContext): Promise<ChatResult> {
   const call = openOpenaiCall(connection, context)
+  let usage: Usage | undefined
   try {
     const { data, requestId } = await send(connection, call, {
       client: connection.texts,
       create: (client, options) => client.chat.completions.create(chatBody(connection.name, request), options),
     })
-    return readChat(connection, request, data, requestId)
+    const answer = asRecord(data)
+    usage = chatUsage(answer?.usage, answer?.service_tier)
+    return readChat(connection, request, answer, { usage, requestId })
   } catch (thrown) {
-    throw openaiError(connection, thrown, context)
+    throw openaiError(connection, thrown, { signal: context.signal, usage })
   } finally {
     call.end()
   }
@@ -40,18 +43,35 @@ export function finishReason(given: string): FinishReason {
   }
 }
 
-function readChat(connection: OpenaiConnection, request: ChatRequest, data: unknown, requestId: string | undefined): ChatResult {
-  const answer = asRecord(data)
+/**
+ * The error of a choice that its server could not finish. OpenRouter answers 200 then, with the error inside the choice or only
+ * its reason.
+ *
+ * @source https://openrouter.ai/docs/api/reference/errors-and-debugging
+ */
+export function choiceError({ error, finish_reason }: Record<string, unknown>): object | undefined {
+  const told = asRecord(error)
+  if (told && Object.values(told).some(Boolean)) return told
+  return finish_reason === 'error' ? { type: 'server_error' } : undefined
+}
+
+function readChat(
+  connection: OpenaiConnection,
+  request: ChatRequest,
+  answer: Record<string, unknown> | undefined,
+  { usage, requestId }: Pick<ChatResult, 'usage' | 'requestId'>,
+): ChatResult {
   const choices = Array.isArray(answer?.choices) ? answer.choices : []
   const choice = asRecord(choices[0])
   // Some servers, such as OpenRouter, answer 200 before they know that it fails.
   if (!choice && asRecord(answer?.error)) throw answer?.error
+  const failure = choice && choiceError(choice)
+  if (failure) throw { ...failure, requestID: requestId }
   const reason = asText(choice?.finish_reason) ?? ''
   // Gemini leaves the message out where its filter stopped the answer.
   const message = asRecord(choice?.message) ?? (finishReason(reason) === 'content_filter' ? {} : undefined)
-  if (!message) throw malformed(connection.name, 'a message', requestId)
+  if (!message) throw malformed(connection.name, 'a message', requestId, usage)
   const toolCalls = Array.isArray(message.tool_calls) ? message.tool_calls.flatMap(toolCall) : []
-  const usage = chatUsage(answer?.usage, answer?.service_tier)
   const content = contentText(message.content)
   // A refusal counts as the model's answer.
   const refusal = content ? undefined : asText(message.refusal)

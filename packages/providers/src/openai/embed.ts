@@ -17,8 +17,8 @@ export async function embed(connection: OpenaiConnection, request: EmbedRequest,
     })
     const answer = asRecord(data)
     const embeddings = readVectors(answer?.data, request.inputs.length)
-    if (!embeddings) throw malformed(connection.name, 'a vector for each text', requestId)
     const usage = readable(() => openaiEmbeddingUsage(answer?.usage))
+    if (!embeddings) throw malformed(connection.name, 'a vector for each text', requestId, usage)
     return {
       embeddings,
       model: asText(answer?.model) || request.model,

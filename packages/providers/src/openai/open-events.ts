@@ -52,7 +52,10 @@ export async function openEvents(
 
 function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId: string | undefined) {
   const parser = new EventParser()
-  /** The chunks of an answer that may be plain JSON, as no stream begins with a brace. */
+  /**
+   * The chunks of an answer that may be plain JSON, as no stream begins with a brace. Some servers answer 200 to what they refuse,
+   * with the error alone, or do not stream: then the whole answer is the only event.
+   */
   let plain: Uint8Array[] | undefined = []
   let failure: { thrown: unknown } | undefined
   let isDone = false
@@ -60,8 +63,10 @@ function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId
     while (!isDone && !failure) {
       const step = await call.race(chunks.next())
       if (step.done) {
-        if (plain) throwRefusal(plain, requestId)
-        break
+        const whole = plain?.length ? parse(new TextDecoder().decode(joinBytes(plain)), requestId) : undefined
+        if (whole === undefined) break
+        plain = undefined
+        return { done: false, value: [whole] }
       }
       if (plain?.length === 0 && step.value[0] !== BRACE) plain = undefined
       plain?.push(step.value)
@@ -92,11 +97,6 @@ function parse(data: string, requestId: string | undefined): unknown {
 }
 
 const BRACE = 0x7b
-
-/** Throws the error of an answer that is no stream. Some servers answer 200 to what they refuse, with the error alone. */
-function throwRefusal(chunks: readonly Uint8Array[], requestId: string | undefined): void {
-  if (chunks.length > 0) parse(new TextDecoder().decode(joinBytes(chunks)), requestId)
-}
 
 /** Waits for the body's end. After the closing mark nothing matters, not even a failure. */
 async function endOf(chunks: AsyncIterator<Uint8Array>): Promise<void> {

@@ -23,7 +23,7 @@ export async function respond(connection: OpenaiConnection, request: ChatRequest
     const isRefused = !Array.isArray(response?.output) && asRecord(response?.error)
     if (response?.status === 'failed' || isRefused) throw response?.error
     const reason = response && endOf(response)
-    if (reason === undefined) throw malformed(connection.name, 'an end', requestId)
+    if (reason === undefined) throw malformed(connection.name, 'an end', requestId, usage)
     const { text, isRefusal, toolCalls } = readOutput(response?.output)
     return {
       text,
@@ -55,7 +55,7 @@ export function endOf(response: Record<string, unknown>): FinishReason | undefin
   }
 }
 
-function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCalls: ToolCall[] } {
+export function readOutput(output: unknown): { text: string; isRefusal: boolean; toolCalls: ToolCall[] } {
   const items = Array.isArray(output) ? output.map(asRecord) : []
   const parts = items.flatMap((item) =>
     item?.type === 'message' && Array.isArray(item.content) ? item.content.map(asRecord) : [],

@@ -1,6 +1,6 @@
 import type { CallContext, ChatEvent, ChatRequest } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
-import { finishReason } from './chat.ts'
+import { choiceError, finishReason } from './chat.ts'
 import { streamChatBody } from './chat-body.ts'
 import { contentText } from './content-text.ts'
 import type { OpenaiConnection } from './openai-client.ts'
@@ -27,13 +27,11 @@ function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNu
   if (!chunk) return []
   answer.model = asText(chunk.model) || answer.model
   const choices = Array.isArray(chunk.choices) ? chunk.choices : []
-  const events = choices.flatMap((given: unknown) => readChoice(given, answer, toolCalls))
   const usage = chatUsage(chunk.usage, chunk.service_tier)
-  if (usage) {
-    answer.usage = usage
-    // The chunk with the usage of the whole request has no choices.
-    answer.isWhole = choices.length === 0 && answer.finishReason !== undefined
-  }
+  if (usage) answer.usage = usage
+  const events = choices.flatMap((given: unknown) => readChoice(given, answer, toolCalls))
+  // The chunk with the usage of the whole request has no choices.
+  if (usage) answer.isWhole = choices.length === 0 && answer.finishReason !== undefined
   return events
 }
 
@@ -41,10 +39,13 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   const choice = asRecord(given)
   // A request may ask for several answers. The caller pays for all, and gets the first, as in a plain chat.
   if (!choice || (choice.index ?? 0) !== 0) return []
+  const failure = choiceError(choice)
+  if (failure) throw failure
   const reason = asText(choice.finish_reason)
   // Some servers send an empty reason until the last chunk.
   if (reason) answer.finishReason = finishReason(reason)
-  const delta = asRecord(choice.delta)
+  // A server that does not stream answers with the whole message.
+  const delta = asRecord(choice.delta) ?? asRecord(choice.message)
   const events: ChatEvent[] = []
   const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
   const text = contentText(delta?.content)

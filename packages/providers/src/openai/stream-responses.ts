@@ -2,7 +2,7 @@ import type { CallContext, ChatEvent, ChatRequest } from '@farebox/core'
 import { asCount, asRecord, asText } from '../adapter/answer.ts'
 import { type OpenaiConnection, resource } from './openai-client.ts'
 import { responseUsage } from './openai-usage.ts'
-import { endOf } from './responses.ts'
+import { endOf, readOutput } from './responses.ts'
 import { streamResponsesBody } from './responses-body.ts'
 import { type StreamedAnswer, streamAnswer } from './stream-answer.ts'
 import { argumentsText, toolCallId } from './tool-call.ts'
@@ -14,11 +14,19 @@ export async function* streamResponse(
   context: CallContext,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const body = streamResponsesBody(connection.name, request)
-  const toolCalls: StreamedCall[] = []
+  const told: Told = { toolCalls: [], hasPieces: false, hasText: false }
   yield* streamAnswer(connection, request.model, context, {
     create: (client, options) => resource(connection, client.responses, 'responses').create(body, options),
-    read: (event, answer) => readEvent(asRecord(event) ?? {}, answer, toolCalls),
+    read: (event, answer) => readEvent(asRecord(event) ?? {}, answer, told),
   })
+}
+
+/** What a stream has told so far. Some models and servers tell a part only when it is whole, or only in the last event. */
+interface Told {
+  toolCalls: StreamedCall[]
+  /** Whether a text came in pieces. Then it is not told again when it is whole. */
+  hasPieces: boolean
+  hasText: boolean
 }
 
 /** A tool call. Its place among them is our index, while the provider's counts all output items. */
@@ -28,19 +36,21 @@ interface StreamedCall {
   isEmpty: boolean
 }
 
-function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolCalls: StreamedCall[]): ChatEvent[] {
+function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, told: Told): ChatEvent[] {
+  const { toolCalls } = told
   switch (event.type) {
     case 'response.output_text.delta':
-    case 'response.refusal.delta': {
-      const text = asText(event.delta)
-      const isRefusal = event.type === 'response.refusal.delta'
-      return text ? [{ type: 'text', text, ...(isRefusal && { isRefusal }) }] : []
-    }
+      return textPiece(event.delta, told)
+    case 'response.refusal.delta':
+      return textPiece(event.delta, told, true)
+    case 'response.output_text.done':
+      return told.hasPieces ? [] : textEvents(event.text, told)
+    case 'response.refusal.done':
+      return told.hasPieces ? [] : textEvents(event.refusal, told, true)
     case 'response.output_item.added':
       return beginCall(event, toolCalls)
     case 'response.function_call_arguments.delta':
       return addArguments(event, toolCalls, asText(event.delta) ?? '')
-    // Some models and servers send arguments only when they are whole.
     case 'response.function_call_arguments.done':
       return addWhole(event, toolCalls, event.arguments)
     case 'response.output_item.done':
@@ -55,13 +65,45 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, toolC
       if (event.type === 'response.failed') throw response.error
       answer.finishReason = endOf(response) ?? 'other'
       answer.isWhole = true
-      return []
+      return told.hasText || toolCalls.length > 0 ? [] : outputEvents(response.output)
     }
     case 'error':
       throw event
+    case undefined:
+      return Array.isArray(event.output) ? readWhole(event, answer) : []
     default:
       return []
   }
+}
+
+/** Reads a response that came whole, from a server that does not stream. */
+function readWhole(response: Record<string, unknown>, answer: StreamedAnswer): ChatEvent[] {
+  answer.model = asText(response.model) || answer.model
+  answer.usage = responseUsage(response)
+  if (response.status === 'failed') throw response.error
+  answer.finishReason = endOf(response)
+  answer.isWhole = answer.finishReason !== undefined
+  return outputEvents(response.output)
+}
+
+function outputEvents(output: unknown): ChatEvent[] {
+  const { text, isRefusal, toolCalls } = readOutput(output)
+  return [
+    ...(text ? [{ type: 'text' as const, text, ...(isRefusal && { isRefusal }) }] : []),
+    ...toolCalls.map((call, index) => ({ type: 'tool_call' as const, index, ...call })),
+  ]
+}
+
+function textPiece(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
+  told.hasPieces = true
+  return textEvents(given, told, isRefusal)
+}
+
+function textEvents(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
+  const text = asText(given)
+  if (!text) return []
+  told.hasText = true
+  return [{ type: 'text', text, ...(isRefusal && { isRefusal }) }]
 }
 
 function beginCall(event: Record<string, unknown>, toolCalls: StreamedCall[]): ChatEvent[] {
