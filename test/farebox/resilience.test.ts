@@ -295,6 +295,32 @@ describe('a failed attempt that its customer pays for', () => {
   })
 })
 
+describe('a second provider that cannot be paid beside a slow one, where customers pay for failed attempts', () => {
+  it('is still asked once the slow one has failed, which used nothing', async () => {
+    const failing = model('first', {
+      async chat() {
+        await sleep(60)
+        throw new ProviderError('not now', { provider: 'first', kind: 'unavailable' })
+      },
+    })
+    const answering = model('second', {
+      chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'second', usage: tokens({ input: 10, output: 240 }) }),
+    })
+    const { workflow } = await open({
+      providers: [failing, answering],
+      prices: bookOf({ first: { any: '4' }, second: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
+      failedAttempts: 'charged',
+      hedge: { afterMs: 10, share: 1 },
+      retries: { triesMax: 1 },
+      // Of the two, which are held for with 5 credits each, it pays for one.
+      balance: 8,
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'second', creditsUsed: credits(1) })
+    await workflow.end()
+  })
+})
+
 describe('a stream that another provider is to continue, where customers pay for failed attempts', () => {
   it('is held for once, however many fail before one continues it', async () => {
     const held: bigint[] = []
