@@ -321,6 +321,34 @@ describe('a second provider that cannot be paid beside a slow one, where custome
   })
 })
 
+describe('a hold that cannot be extended for another provider', () => {
+  it.each([
+    ['charged', 3],
+    ['ours', 0],
+  ] as const)('does not hide what the attempt before it used: %s', async (failedAttempts, charged) => {
+    const failing = model('first', {
+      async chat() {
+        throw new ProviderError('not now', { provider: 'first', kind: 'malformed', usage: tokens({ input: 10, output: 740 }) })
+      },
+    })
+    const answering = model('second', { chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'second' }) })
+    const { box, accountId, workflow, usage } = await open({
+      providers: [failing, answering],
+      prices: bookOf({ first: { any: '4' }, second: { any: '8' } }),
+      configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
+      failedAttempts,
+    })
+    box.ledger.extendHold = () => Promise.reject(new Error('the database is away'))
+    await expect(workflow.chat(ask)).rejects.toThrow('the database is away')
+    expect(await usage()).toMatchObject([
+      { provider: 'first', charged: credits(charged), details: { usage: [{ quantity: '10' }, { quantity: '740' }] } },
+      { provider: 'first', charged: 0n, details: { attempts: [{ outcome: 'failed', error: 'malformed' }] } },
+    ])
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    await workflow.end()
+  })
+})
+
 describe('a stream that another provider is to continue, where customers pay for failed attempts', () => {
   it('is held for once, however many fail before one continues it', async () => {
     const held: bigint[] = []
