@@ -161,6 +161,44 @@ describe('a stream that breaks in the middle', () => {
     expect(await workflow.close()).not.toHaveProperty('shortfall')
   })
 
+  it.each(['key', 'configuration'] as const)(
+    'is not continued where that may cost more than its %s lets a request cost',
+    async (whose) => {
+      const asked: string[] = []
+      const cut = model('breaks', {
+        async *streamChat() {
+          yield { type: 'text', text: 'owl '.repeat(900) } satisfies ChatEvent
+        },
+      })
+      const going = (name: string) =>
+        model(name, {
+          async *streamChat() {
+            asked.push(name)
+            yield { type: 'text', text: 'dusk.' } satisfies ChatEvent
+            yield { type: 'finish', finishReason: 'stop', model: name, usage: tokens({ input: 900, output: 1_000 }) }
+          },
+        })
+      const limit = credits(3)
+      const box = await openBox({
+        providers: [cut, going('goes-on'), going('cheap')],
+        prices: bookOf({ breaks: { any: '2' }, 'goes-on': { any: '2' }, cheap: { any: '1' } }),
+        configuration: presets.balanced({
+          primaryAiModel: 'breaks',
+          fallbackAiModel: 'goes-on',
+          ...(whose === 'configuration' && { maxCreditsPerRequest: limit }),
+        }),
+      })
+      const services = [{ service: 'gpt', costLimitPerRequest: limit }]
+      const { accountId, key } = await openAccount(box, whose === 'key' ? { services } : {})
+      const workflow = box.workflow({ accountId, name: 'work', apiKey: await box.authenticate(key) })
+      const stream = await workflow.streamChat({ ...ask, outputTokensMax: 1_000, afterContent: 'continue' })
+      for await (const _ of stream.events);
+      expect(asked).toEqual(['cheap'])
+      expect(await stream.settled).toMatchObject({ creditsUsed: credits(2), isComplete: true })
+      await workflow.end()
+    },
+  )
+
   it('ends with an error where its caller does not say so, who pays for what was produced', async () => {
     const { workflow, usage } = await open({ providers, configuration, prices })
     const stream = await workflow.streamChat(ask)
