@@ -251,6 +251,40 @@ describe('a reader who leaves', () => {
     expect(said.words).toBe(words)
     expect(await usage()).toMatchObject([{ certainty: 'exact' }])
   })
+
+  it('keeps what is held for one that finishes, also where the stream was an agent’s, whose workflow ends with it', async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
+    const slow = model(
+      'slow',
+      {
+        async *streamChat() {
+          yield { type: 'text', text: 'word ' } satisfies ChatEvent
+          await finished
+          yield { type: 'finish', finishReason: 'stop', model: 'slow', usage: tokens({ input: 100, output: 900 }) }
+        },
+      },
+      { capabilities: { streaming: true, billsAbandoned: true } },
+    )
+    const box = await openBox({ providers: [slow], prices: bookOf({ slow: { any: '1' } }) })
+    const { accountId, key } = await openAccount(box, { balance: credits(10) })
+    const { agentId } = await box.agents.create({ accountId })
+    const response = await box.routes()(
+      new Request(`http://127.0.0.1/api/v1/agent/${agentId}/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ message: 'When does the heron hunt?', stream: true }),
+      }),
+    )
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    // Long enough for the workflow to close, if that did not wait for the charge.
+    await sleep(50)
+    expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+    finish()
+    await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(9))
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
 })
 
 describe('who pays for attempts that fail', () => {
@@ -812,7 +846,11 @@ describe('a report of which a part has no price', () => {
     },
   )
 
-  it.each(['an answer', 'a failure'])('costs us what was reported, though %s told it after another had answered', async (how) => {
+  it.each([
+    ['an answer', 'was settled'],
+    ['a failure', 'was settled'],
+    ['an answer', 'answered, and before that was settled'],
+  ])('costs us what was reported, though %s told it after another %s', async (how, when) => {
     const late = Promise.withResolvers<void>()
     const turtle = model('turtle', {
       chat: async () => {
@@ -822,7 +860,7 @@ describe('a report of which a part has no price', () => {
       },
     })
     const errors: unknown[] = []
-    const { workflow, usage } = await open({
+    const { box, workflow, usage } = await open({
       providers: [turtle, model('hare', answering('hare'))],
       prices: priced('credits', ['turtle', '2'], ['hare', '2']),
       costs: priced('usd', ['turtle', '0.001', '0.01'], ['hare', '0.001', '0.01']),
@@ -830,6 +868,15 @@ describe('a report of which a part has no price', () => {
       hedge: { afterMs: 1, share: 1 },
       onError: (error) => errors.push(error),
     })
+    const { settleHold } = box.ledger
+    box.ledger.settleHold = async (input) => {
+      if (when !== 'was settled') {
+        late.resolve()
+        // Long enough for its cost to be corrected, if that did not wait for its record.
+        await sleep(20)
+      }
+      return settleHold.call(box.ledger, input)
+    }
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
     late.resolve()
     const costOfTurtle = async () => {
