@@ -367,28 +367,45 @@ describe('a failed attempt that its customer pays for', () => {
   })
 })
 
-describe('a second provider that cannot be paid beside a slow one, where customers pay for failed attempts', () => {
-  it('is still asked once the slow one has failed, which used nothing', async () => {
-    const failing = model('first', {
+describe('a second provider, where the balance does not pay for two', () => {
+  it.each([
+    ['only once the slow one has failed', 'charged', ['first failed', 'second asked']],
+    ['beside the slow one', 'ours', ['second asked']],
+  ] as const)('is asked %s, if failed attempts are %s', async (_, failedAttempts, order) => {
+    const seen: string[] = []
+    const { promise: decided, resolve: decide } = Promise.withResolvers<void>()
+    const slow = model('first', {
       async chat() {
-        await sleep(60)
+        await decided
+        seen.push('first failed')
         throw new ProviderError('not now', { provider: 'first', kind: 'unavailable' })
       },
     })
     const answering = model('second', {
-      chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'second', usage: tokens({ input: 10, output: 240 }) }),
+      async chat() {
+        seen.push('second asked')
+        return { text: 'ok', finishReason: 'stop', model: 'second', usage: tokens({ input: 10, output: 240 }) }
+      },
     })
-    const { workflow } = await open({
-      providers: [failing, answering],
+    const { box, workflow } = await open({
+      providers: [slow, answering],
       prices: bookOf({ first: { any: '4' }, second: { any: '4' } }),
       configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
-      failedAttempts: 'charged',
-      hedge: { afterMs: 10, share: 1 },
+      failedAttempts,
+      hedge: { afterMs: 1, share: 1 },
       retries: { triesMax: 1 },
-      // Of the two, which are held for with 5 credits each, it pays for one.
+      // Each is held for with 5 credits.
       balance: 8,
     })
+    const { extendHold } = box.ledger
+    box.ledger.extendHold = async (input) => {
+      const outcome = await extendHold.call(box.ledger, input)
+      decide()
+      return outcome
+    }
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'second', creditsUsed: credits(1) })
+    expect(seen).toEqual(order)
+    decide()
     await workflow.end()
   })
 })
