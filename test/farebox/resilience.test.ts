@@ -167,6 +167,7 @@ describe('a stream that breaks in the middle', () => {
       const asked: string[] = []
       const cut = model('breaks', {
         async *streamChat() {
+          asked.push('breaks')
           yield { type: 'text', text: 'owl '.repeat(900) } satisfies ChatEvent
         },
       })
@@ -193,7 +194,7 @@ describe('a stream that breaks in the middle', () => {
       const workflow = box.workflow({ accountId, name: 'work', apiKey: await box.authenticate(key) })
       const stream = await workflow.streamChat({ ...ask, outputTokensMax: 1_000, afterContent: 'continue' })
       for await (const _ of stream.events);
-      expect(asked).toEqual(['cheap'])
+      expect(asked).toEqual(['breaks', 'cheap'])
       expect(await stream.settled).toMatchObject({ creditsUsed: credits(2), isComplete: true })
       await workflow.end()
     },
@@ -284,6 +285,23 @@ describe('a reader who leaves', () => {
     finish()
     await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(9))
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
+describe('a caller who leaves while the hold is placed', () => {
+  it.each(['chat', 'streamChat'] as const)('keeps nothing held, and nobody is asked: %s', async (method) => {
+    const { box, accountId, workflow, usage } = await open()
+    const caller = new AbortController()
+    const { placeHold } = box.ledger
+    box.ledger.placeHold = async (input) => {
+      const outcome = await placeHold.call(box.ledger, input)
+      caller.abort()
+      return outcome
+    }
+    await expect(workflow[method]({ ...ask, signal: caller.signal })).rejects.toMatchObject({ code: 'CALLER_LEFT' })
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    expect(await usage()).toEqual([])
+    await workflow.end()
   })
 })
 
