@@ -103,6 +103,23 @@ describe('requests of one key', () => {
 })
 
 describe('a request that takes too long', () => {
+  it('counts as under way until its late answer, a file that nobody reads, is there', async () => {
+    const { box, account } = await open()
+    const api = await serveApi(box, account.key, { limits: { timeoutMs: 200, concurrentRequestsPerKey: 1 } })
+    const path = '/api/v1/export?kind=usage&format=csv'
+    const { history } = box.ledger
+    const read = history.account
+    const { promise: found, resolve: find } = Promise.withResolvers<void>()
+    history.account = async (accountId) => {
+      await found
+      return read.call(history, accountId)
+    }
+    expect((await api.get(path)).status).toBe(504)
+    expect((await api.get(path)).status).toBe(429)
+    find()
+    await expect.poll(async () => (await api.get(path)).status).toBe(200)
+  })
+
   it('is stopped, charges nothing, and can be sent again under its key; a stream that has begun is none', async () => {
     const { server, chat, post, spent, box, account } = await open()
     const hasty = (await serveApi(box, account.key, { limits: { timeoutMs: 3_000 } })).url

@@ -161,6 +161,45 @@ describe('a stream that breaks in the middle', () => {
     expect(await workflow.close()).not.toHaveProperty('shortfall')
   })
 
+  it.each(['key', 'configuration'] as const)(
+    'is not continued where that may cost more than its %s lets a request cost',
+    async (whose) => {
+      const asked: string[] = []
+      const cut = model('breaks', {
+        async *streamChat() {
+          asked.push('breaks')
+          yield { type: 'text', text: 'owl '.repeat(900) } satisfies ChatEvent
+        },
+      })
+      const going = (name: string) =>
+        model(name, {
+          async *streamChat() {
+            asked.push(name)
+            yield { type: 'text', text: 'dusk.' } satisfies ChatEvent
+            yield { type: 'finish', finishReason: 'stop', model: name, usage: tokens({ input: 900, output: 1_000 }) }
+          },
+        })
+      const limit = credits(3)
+      const box = await openBox({
+        providers: [cut, going('goes-on'), going('cheap')],
+        prices: bookOf({ breaks: { any: '2' }, 'goes-on': { any: '2' }, cheap: { any: '1' } }),
+        configuration: presets.balanced({
+          primaryAiModel: 'breaks',
+          fallbackAiModel: 'goes-on',
+          ...(whose === 'configuration' && { maxCreditsPerRequest: limit }),
+        }),
+      })
+      const services = [{ service: 'gpt', costLimitPerRequest: limit }]
+      const { accountId, key } = await openAccount(box, whose === 'key' ? { services } : {})
+      const workflow = box.workflow({ accountId, name: 'work', apiKey: await box.authenticate(key) })
+      const stream = await workflow.streamChat({ ...ask, outputTokensMax: 1_000, afterContent: 'continue' })
+      for await (const _ of stream.events);
+      expect(asked).toEqual(['breaks', 'cheap'])
+      expect(await stream.settled).toMatchObject({ creditsUsed: credits(2), isComplete: true })
+      await workflow.end()
+    },
+  )
+
   it('ends with an error where its caller does not say so, who pays for what was produced', async () => {
     const { workflow, usage } = await open({ providers, configuration, prices })
     const stream = await workflow.streamChat(ask)
@@ -212,6 +251,57 @@ describe('a reader who leaves', () => {
     expect(await stream.settled).toMatchObject({ creditsUsed: credits(3), isComplete: false })
     expect(said.words).toBe(words)
     expect(await usage()).toMatchObject([{ certainty: 'exact' }])
+  })
+
+  it('keeps what is held for one that finishes, also where the stream was an agent’s, whose workflow ends with it', async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
+    const slow = model(
+      'slow',
+      {
+        async *streamChat() {
+          yield { type: 'text', text: 'word ' } satisfies ChatEvent
+          await finished
+          yield { type: 'finish', finishReason: 'stop', model: 'slow', usage: tokens({ input: 100, output: 900 }) }
+        },
+      },
+      { capabilities: { streaming: true, billsAbandoned: true } },
+    )
+    const box = await openBox({ providers: [slow], prices: bookOf({ slow: { any: '1' } }) })
+    const { accountId, key } = await openAccount(box, { balance: credits(10) })
+    const { agentId } = await box.agents.create({ accountId })
+    const response = await box.routes()(
+      new Request(`http://127.0.0.1/api/v1/agent/${agentId}/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ message: 'When does the heron hunt?', stream: true }),
+      }),
+    )
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    // Long enough for the workflow to close, if that did not wait for the charge.
+    await sleep(50)
+    expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+    finish()
+    await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(9))
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+})
+
+describe('a caller who leaves while the hold is placed', () => {
+  it.each(['chat', 'streamChat'] as const)('keeps nothing held, and nobody is asked: %s', async (method) => {
+    const { box, accountId, workflow, usage } = await open()
+    const caller = new AbortController()
+    const { placeHold } = box.ledger
+    box.ledger.placeHold = async (input) => {
+      const outcome = await placeHold.call(box.ledger, input)
+      caller.abort()
+      return outcome
+    }
+    await expect(workflow[method]({ ...ask, signal: caller.signal })).rejects.toMatchObject({ code: 'CALLER_LEFT' })
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    expect(await usage()).toEqual([])
+    await workflow.end()
   })
 })
 
@@ -292,6 +382,77 @@ describe('a failed attempt that its customer pays for', () => {
       [credits(3), 0n],
       [0n, 0n],
     ])
+  })
+})
+
+describe('a second provider, where the balance does not pay for two', () => {
+  it.each([
+    ['only once the slow one has failed', 'charged', ['first failed', 'second asked']],
+    ['beside the slow one', 'ours', ['second asked']],
+  ] as const)('is asked %s, if failed attempts are %s', async (_, failedAttempts, order) => {
+    const seen: string[] = []
+    const { promise: decided, resolve: decide } = Promise.withResolvers<void>()
+    const slow = model('first', {
+      async chat() {
+        await decided
+        seen.push('first failed')
+        throw new ProviderError('not now', { provider: 'first', kind: 'unavailable' })
+      },
+    })
+    const answering = model('second', {
+      async chat() {
+        seen.push('second asked')
+        return { text: 'ok', finishReason: 'stop', model: 'second', usage: tokens({ input: 10, output: 240 }) }
+      },
+    })
+    const { box, workflow } = await open({
+      providers: [slow, answering],
+      prices: bookOf({ first: { any: '4' }, second: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
+      failedAttempts,
+      hedge: { afterMs: 1, share: 1 },
+      retries: { triesMax: 1 },
+      // Each is held for with 5 credits.
+      balance: 8,
+    })
+    const { extendHold } = box.ledger
+    box.ledger.extendHold = async (input) => {
+      const outcome = await extendHold.call(box.ledger, input)
+      decide()
+      return outcome
+    }
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'second', creditsUsed: credits(1) })
+    expect(seen).toEqual(order)
+    decide()
+    await workflow.end()
+  })
+})
+
+describe('a hold that cannot be extended for another provider', () => {
+  it.each([
+    ['charged', 3],
+    ['ours', 0],
+  ] as const)('does not hide what the attempt before it used: %s', async (failedAttempts, charged) => {
+    const failing = model('first', {
+      async chat() {
+        throw new ProviderError('not now', { provider: 'first', kind: 'malformed', usage: tokens({ input: 10, output: 740 }) })
+      },
+    })
+    const answering = model('second', { chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'second' }) })
+    const { box, accountId, workflow, usage } = await open({
+      providers: [failing, answering],
+      prices: bookOf({ first: { any: '4' }, second: { any: '8' } }),
+      configuration: presets.balanced({ primaryAiModel: 'first', fallbackAiModel: 'second' }),
+      failedAttempts,
+    })
+    box.ledger.extendHold = () => Promise.reject(new Error('the database is away'))
+    await expect(workflow.chat(ask)).rejects.toThrow('the database is away')
+    expect(await usage()).toMatchObject([
+      { provider: 'first', charged: credits(charged), details: { usage: [{ quantity: '10' }, { quantity: '740' }] } },
+      { provider: 'first', charged: 0n, details: { attempts: [{ outcome: 'failed', error: 'malformed' }] } },
+    ])
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    await workflow.end()
   })
 })
 
@@ -720,7 +881,11 @@ describe('a report of which a part has no price', () => {
     },
   )
 
-  it.each(['an answer', 'a failure'])('costs us what was reported, though %s told it after another had answered', async (how) => {
+  it.each([
+    ['an answer', 'was settled'],
+    ['a failure', 'was settled'],
+    ['an answer', 'answered, and before that was settled'],
+  ])('costs us what was reported, though %s told it after another %s', async (how, when) => {
     const late = Promise.withResolvers<void>()
     const turtle = model('turtle', {
       chat: async () => {
@@ -730,7 +895,7 @@ describe('a report of which a part has no price', () => {
       },
     })
     const errors: unknown[] = []
-    const { workflow, usage } = await open({
+    const { box, workflow, usage } = await open({
       providers: [turtle, model('hare', answering('hare'))],
       prices: priced('credits', ['turtle', '2'], ['hare', '2']),
       costs: priced('usd', ['turtle', '0.001', '0.01'], ['hare', '0.001', '0.01']),
@@ -738,6 +903,15 @@ describe('a report of which a part has no price', () => {
       hedge: { afterMs: 1, share: 1 },
       onError: (error) => errors.push(error),
     })
+    const { settleHold } = box.ledger
+    box.ledger.settleHold = async (input) => {
+      if (when !== 'was settled') {
+        late.resolve()
+        // Long enough for its cost to be corrected, if that did not wait for its record.
+        await sleep(20)
+      }
+      return settleHold.call(box.ledger, input)
+    }
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
     late.resolve()
     const costOfTurtle = async () => {

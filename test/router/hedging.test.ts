@@ -251,6 +251,20 @@ describe('whom a hedge goes to', () => {
     expect(played.called).toEqual(['slow'])
   })
 
+  test.each([
+    ['and is asked again alone once the first has failed', false, { status: 'succeeded', value: { text: 'dear' } }],
+    ['and that is not told where the first has shown it to be too small', true, { status: 'failed', cause: 'exhausted' }],
+  ] as const)('may be refused by beforeAttempt for want of both, %s', async (_, isTooLong, outcome) => {
+    const failing = { failsAfterMs: 500, kind: isTooLong ? ('context_too_long' as const) : ('malformed' as const) }
+    const asked: string[] = []
+    const beforeAttempt = async ({ offer }: { offer: { provider: string } }, { cause }: { cause: string }) => {
+      asked.push(`${offer.provider} ${cause}`)
+      return cause === 'hedge' ? { refused: 'too dear' } : undefined
+    }
+    expect(await outcomeOf(play({ slow: failing, dear: 10 }, { beforeAttempt }))).toMatchObject(outcome)
+    expect(asked).toEqual(['slow first', 'dear hedge', ...(isTooLong ? [] : ['dear fallback'])])
+  })
+
   test('is asked of beforeAttempt though it has passed before, when it had to wait and another was asked instead', async () => {
     const health = createHealth()
     const asked: string[] = []

@@ -30,7 +30,7 @@ import { failedWith } from './charged-failures.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { CallerLeftError } from './errors.ts'
 import { failureOf } from './failure-of.ts'
-import { type HeldRoute, holdRoute, type MeterParts, type Payer, release } from './hold-route.ts'
+import { type HeldRoute, holdRoute, type MeterParts, type Payer } from './hold-route.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { safeListener } from './safe-listener.ts'
 import { type Answer, settleCall } from './settle-call.ts'
@@ -208,7 +208,7 @@ export class CallRunner {
       afterContent,
       onContinued: ({ from, to }) => onContinued({ from: from.candidate.offer.provider, to: to.candidate.offer.provider }),
       drain: ({ candidate }) => (candidate.offer.capabilities.billsAbandoned ? this.#parts.drainMs : 0),
-    }).catch((error: unknown) => this.giveUp(held, error))
+    }).catch((error: unknown) => this.giveUp(held, error, watch))
     if (outcome.status !== 'succeeded') {
       const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
       throw failedWith(charged, failureOf(outcome, request.operation))
@@ -318,7 +318,7 @@ export class CallRunner {
     watch.held(held)
     const onLateAnswer = (late: LateAnswer<Result>) => this.#parts.background(this.#correctCost(held, late))
     const attemptOptions = { ...this.attemptOptions(held, options, watch), deadlines, call: watch.calling(call), onLateAnswer }
-    const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error))
+    const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error, watch))
     if (outcome.status !== 'succeeded') {
       const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
       throw failedWith(charged, failureOf(outcome, request.operation))
@@ -378,10 +378,10 @@ export class CallRunner {
     }
   }
 
-  /** Releases a hold because of an error, and rethrows the error. */
-  async giveUp(held: HeldRoute, error: unknown): Promise<never> {
-    await release(this.#parts, this.#owner.payer, held)
-    throw error
+  /** Ends a hold because of an error, and rethrows the error. The attempts before it are settled like those of any failed call. */
+  async giveUp(held: HeldRoute, error: unknown, watch: CallWatch): Promise<never> {
+    const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: watch.attempts, watch })
+    throw isFareboxError(error) ? failedWith(charged, error) : error
   }
 }
 

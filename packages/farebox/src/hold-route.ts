@@ -207,6 +207,7 @@ function heldRoute(
   /** The most that candidates may cost which continue an answer. */
   const continued = new Map<Candidate, Credits>()
   const mostOf = (candidate: Candidate) => continued.get(candidate) ?? holdFor(route, candidate)
+  const configuration = () => applyConditions(input.configuration, request.metadata).configuration
   // Ended attempts are charged before the answer, so the hold must cover them too.
   const chargedFor = (attempts: readonly AttemptRecord[]) =>
     parts.failedAttempts === 'charged'
@@ -219,7 +220,7 @@ function heldRoute(
     affordable,
     balance,
     numbers: request.numbers,
-    configuration: () => applyConditions(input.configuration, request.metadata).configuration,
+    configuration,
     at,
     usageOf: (offer) => request.usageOf?.(offer) ?? request,
     decision: () => packDecision(decisionRecord(route, input, { at, priceVersion: parts.prices.versionAt(at) })),
@@ -230,6 +231,10 @@ function heldRoute(
       if (longer) {
         // Its prompt has the answer so far, which may be as long as the rest.
         const most = predictCeilingIfPriced(input.prices, candidate.offer, await longer())
+        if (most !== undefined && isOverLimit(payer, configuration(), candidate.offer, most)) {
+          // Nobody is told: an answer that is not continued ends with the error that cut it.
+          return { refused: { status: 'refused', reason: 'insufficient_balance', available: held, requested: most } }
+        }
         if (most !== undefined && most > mostOf(candidate)) continued.set(candidate, most)
       }
       const needed = microCredits(mostOf(candidate) + chargedFor(attempts))
@@ -243,6 +248,17 @@ function heldRoute(
       return undefined
     },
   }
+}
+
+/** Whether the configuration or the key forbids a request that costs so much. */
+function isOverLimit(
+  { apiKey }: Payer,
+  { maxCreditsPerRequest }: ServiceConfiguration,
+  { service, provider }: Offer,
+  charge: Credits,
+): boolean {
+  const ofKey = (apiKey && keyPermission(apiKey, service, provider)?.costLimitPerRequest) ?? null
+  return [ofKey, maxCreditsPerRequest].some((limit) => limit !== null && charge > limit)
 }
 
 /** The most that a failed attempt will be charged. What a cut stream produced is counted later, and is at most what it was held for. */

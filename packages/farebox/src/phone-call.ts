@@ -68,7 +68,7 @@ async function placeWatched(
   const outcome = await parts.ledger
     .saveDocument({ accountId: payer.accountId, kind: PHONE_CALL, documentId: held.holdId, body: { ...note } })
     .then(() => dial({ to, from, instructions, durationSecondsMax }))
-    .catch((error: unknown) => runner.giveUp(held, error))
+    .catch((error: unknown) => runner.giveUp(held, error, watch))
   if (outcome.status !== 'succeeded') {
     const failure = failureOf(outcome, 'call')
     if (isUnknown(failure)) await noteUnknown(parts.ledger, payer, held, outcome)

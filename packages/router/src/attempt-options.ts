@@ -57,8 +57,9 @@ export interface AttemptOptions<Refusal = never> {
   allowContentPolicyFallback?: boolean
   /**
    * Awaited before the first attempt at each candidate, before a later one if an attempt has reported usage or was cut since, and
-   * before a hedge: the place to adjust a hold. A refusal skips the candidate. Its exceptions propagate, except before a hedge or
-   * a continuation, which is then not made. Deadlines do not interrupt it, because a hold that nobody waits for would be lost.
+   * before a hedge: the place to adjust a hold. A refusal skips the candidate, or only the hedge. Its exceptions propagate, except
+   * before a hedge or a continuation, which is then not made. Deadlines do not interrupt it, because a hold that nobody waits for
+   * would be lost.
    */
   beforeAttempt?: (candidate: Candidate, facts: BeforeAttemptFacts) => Promise<BeforeAttemptRefusal<Refusal> | undefined>
   /** Receives each attempt as it ends. Exceptions that it throws are ignored. */

@@ -84,8 +84,9 @@ export class AttemptRun<Refusal> {
     const used = this.attempts.filter(({ usage, outcome }) => usage || outcome === 'cut').length
     if (cause !== 'hedge' && this.#allowed.get(candidate) === used) return true
     const answer = await this.options.beforeAttempt(candidate, { cause, attempts: this.attempts })
-    if (answer) this.#refused ??= { refusal: answer.refused, candidate }
-    else this.#allowed.set(candidate, used)
+    if (!answer) this.#allowed.set(candidate, used)
+    // A hedge is asked about together with the attempt that it joins, so its refusal says nothing of the candidate alone.
+    else if (cause !== 'hedge') this.#refused ??= { refusal: answer.refused, candidate }
     return answer === undefined
   }
 

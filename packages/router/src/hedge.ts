@@ -64,14 +64,14 @@ async function chooseHedge<Refusal>(
   const candidate = run.queue.find((other) => !run.isBlocked(other))
   if (!candidate || run.signal.aborted || run.msLeft <= 0 || !hedge?.budget.spend()) return undefined
   run.queue = run.queue.filter((other) => other !== candidate)
-  const isAllowed = await run.allow(candidate, 'hedge').catch(() => undefined)
+  const isAllowed = await run.allow(candidate, 'hedge').catch(() => false)
   const isWanted = isAllowed && !isAnswered.aborted && !run.signal.aborted && run.msLeft > 0
   const slot = isWanted ? concurrency.takeNow(candidate.adapter.name) : undefined
   if (slot && health.begin(candidate.entry.healthKey)) return { candidate, slot }
   slot?.()
   hedge.budget.giveBack()
-  // A candidate that `beforeAttempt` refused is dropped: it would refuse it again.
-  if (isAllowed !== false) run.queue.unshift(candidate)
+  // Also if `beforeAttempt` refused it: alone, it may still pass.
+  run.queue.unshift(candidate)
   return undefined
 }
 

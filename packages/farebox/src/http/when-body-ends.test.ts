@@ -32,6 +32,16 @@ test('a client who stays connected and reads nothing counts as gone, and its con
   await Promise.all([ended, cancelled, closed])
 })
 
+test('a body that breaks off has ended at once, not when its reader counts as gone', async () => {
+  let hasEnded = false
+  const source: UnderlyingDefaultSource<Uint8Array> = { pull: (controller) => controller.error(new Error('it broke off')) }
+  const response = whenBodyEnds(new Response(new ReadableStream(source, { highWaterMark: 0 })), () => {
+    hasEnded = true
+  })
+  await expect(response.text()).rejects.toThrow('it broke off')
+  expect(hasEnded).toBe(true)
+})
+
 test('a reader who waits for the next part is there, however long it takes', async () => {
   let parts = 0
   const source: UnderlyingDefaultSource<Uint8Array> = {

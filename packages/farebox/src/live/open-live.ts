@@ -131,7 +131,7 @@ async function openWatched<Event extends StreamEvent>(
         inputFailure: () => session.inputFailure,
       }),
     ),
-  }).catch((error: unknown) => runner.giveUp(held, error))
+  }).catch((error: unknown) => runner.giveUp(held, error, watch))
   if (outcome.status !== 'succeeded') {
     await settleCall(parts, payer, held, { attempts: outcome.attempts, watch })
     throw failureOf(outcome, request.operation)

@@ -10,6 +10,8 @@ export class CallWatch {
   readonly #watchers: readonly CallWatcher[]
   /** The watchers of attempts. Usually there are none, and then nothing is wrapped. */
   readonly #tracers: readonly Required<Pick<CallWatcher, 'attempting'>>[]
+  /** Its attempts that have ended, for a call that is given up. */
+  readonly attempts: AttemptRecord[] = []
   /** What it has been charged so far, in micro-credits. */
   #charged = 0n
   #isOver = false
@@ -35,6 +37,7 @@ export class CallWatch {
 
   /** For the router: call it with each attempt that has ended. */
   readonly attempted = (record: AttemptRecord): void => {
+    this.attempts.push(record)
     for (const watcher of this.#watchers) quietly(() => watcher.attempted?.(record))
   }
 
