@@ -299,6 +299,43 @@ it('a run that wakes up and ends just as it is taken for dead has the answer, an
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it('a run that slept before it held anything charges nothing beside the one in its place, also if it dies then', async () => {
+  let now = Date.now()
+  const clock = () => now
+  const box = await openBox({ clock, storeClock: clock })
+  const { accountId, key } = await openAccount(box)
+  const sleeper = openBeside(box, { clock, storeClock: clock })
+  const [api, beside] = [await serveApi(sleeper, key), await serveApi(box, key)]
+  const { agent_id } = (await beside.post('/api/v1/agent/create', {})).body
+  const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const { promise: asleep, resolve: wake } = Promise.withResolvers<void>()
+  const { promise: died, resolve: die } = Promise.withResolvers<string>()
+  onTestFinished(() => wake())
+  const { placeHold, saveDocument } = sleeper.ledger
+  let isAsleep = false
+  sleeper.ledger.placeHold = async (input, call) => {
+    isAsleep = true
+    await asleep
+    return placeHold.call(sleeper.ledger, input, call)
+  }
+  sleeper.ledger.saveDocument = (input, call) => {
+    if (input.kind !== 'run_end') return saveDocument.call(sleeper.ledger, input, call)
+    die('died')
+    return Promise.reject(new Error('the process died'))
+  }
+  const first = ask(api)
+  await expect.poll(() => isAsleep).toBe(true)
+
+  now += 11 * 60_000
+  const second = await ask(beside)
+  expect(second.status).toBe(200)
+  wake()
+  expect(await died).toBe('died')
+  await first
+  expect((await ask(beside)).body).toEqual(second.body)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
 describe.each(storeNames)('a run whose charges wait in the spool of a process that died, on %s', (on) => {
   const path = '/v1/chat/completions'
   const body = { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] }

@@ -156,16 +156,24 @@ function refundReplaced(box: Farebox, accountId: string, workflowId: string): Pr
 }
 
 /**
- * Sees to it that a replaced run charges nothing, then or later: its usage may wait in the spool of a process that is gone, or that
- * cannot reach the database. Each of its holds is settled in that process's stead, without usage, so that the ledger refuses what
- * comes after. What came before is refunded.
+ * Sees to it that a replaced run charges nothing, then or later: its process may only have slept, or its usage may wait in the spool
+ * of one that is gone, or that cannot reach the database. Its workflow is closed, so that nothing more is held there. Then each of its
+ * holds is settled in that process's stead, without usage, so that the ledger refuses what comes after. What came before is refunded.
  */
 async function chargeNothingFor(box: Farebox, accountId: string, workflowId: string): Promise<void> {
-  if (!(await workflowOf(box, accountId, workflowId))) return
+  if (!(await workflowOf(box, accountId, workflowId))) await openFor(box, accountId, workflowId)
+  await box.ledger.closeWorkflow({ accountId, workflowId })
   for (const { holdId, state } of await box.ledger.holdsOf(accountId, workflowId)) {
     if (state !== 'settled') await settleWithoutUsage(box, accountId, holdId)
   }
   await refundReplaced(box, accountId, workflowId)
+}
+
+/** Opens the workflow of a run that has not, unless that comes first after all. */
+async function openFor({ ledger }: Farebox, accountId: string, workflowId: string): Promise<void> {
+  await ledger.openWorkflow({ accountId, workflowId, name: 'replaced' }).catch((error: unknown) => {
+    if (!isFareboxError(error) || (error.code !== 'ALREADY_EXISTS' && error.code !== 'IDEMPOTENCY_CONFLICT')) throw error
+  })
 }
 
 /** Settles a hold that has ended, unless its own settlement came first. */
