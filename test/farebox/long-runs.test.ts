@@ -178,6 +178,41 @@ it('a run that ends while the database is away has its answer kept once that is 
   await expect.poll(async () => (await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 
+it.each([
+  { gotThrough: true, code: 'answer_not_kept' },
+  { gotThrough: false, code: 'undefined' },
+])('a run in a shared workflow whose charge was in doubt is charged once: %j', async ({ gotThrough, code }) => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const shared = box.workflow({ accountId, name: 'shared' })
+  await shared.open()
+  const store = openDriver(box)
+  const { commit } = store
+  let isAway = false
+  const broken = () => new LedgerUnavailableError('the connection broke', undefined)
+  store.commit = async (operations, transaction) => {
+    if (isAway) throw broken()
+    isAway = operations.some(({ verb }) => verb === 'settleHold')
+    const outcomes = isAway && !gotThrough ? [] : await commit.call(store, operations, transaction)
+    if (isAway) throw broken()
+    return outcomes
+  }
+  const beside = createFarebox({ store, providers: [simulated()] })
+  onTestFinished(() => beside.close())
+  const api = await serveApi(beside, key)
+  const body = { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] }
+  const ask = () => api.post('/v1/chat/completions', body, { ...underOneKey, 'x-farebox-workflow-id': shared.id })
+  expect(await ask()).toMatchObject({ status: 503, body: { error: { code: 'ledger_unavailable' } } })
+
+  store.commit = commit
+  const codeOf = async () => String((await ask()).body.error?.code)
+  await expect.poll(codeOf).not.toBe('idempotency_in_progress')
+  expect(await codeOf()).toBe(code)
+  expect(await box.ledger.usageOf(accountId, shared.id)).toHaveLength(1)
+  // Releases the hold of the charge that never came.
+  await shared.end()
+})
+
 it('a run that failed without a charge is begun again under its key as often as it is asked for', async () => {
   let isIll = true
   const failures = () => (isIll ? ({ kind: 'unavailable' } as const) : undefined)
@@ -261,6 +296,43 @@ it('a run that wakes up and ends just as it is taken for dead has the answer, an
   expect(await ask(beside)).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
   expect((await first).status).toBe(200)
   expect((await ask(beside)).body).toEqual((await first).body)
+  expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
+})
+
+it('a run that slept before it held anything charges nothing beside the one in its place, also if it dies then', async () => {
+  let now = Date.now()
+  const clock = () => now
+  const box = await openBox({ clock, storeClock: clock })
+  const { accountId, key } = await openAccount(box)
+  const sleeper = openBeside(box, { clock, storeClock: clock })
+  const [api, beside] = [await serveApi(sleeper, key), await serveApi(box, key)]
+  const { agent_id } = (await beside.post('/api/v1/agent/create', {})).body
+  const ask = (at: typeof api) => at.post(`/api/v1/agent/${agent_id}/chat`, { message: 'Hello' }, underOneKey)
+  const { promise: asleep, resolve: wake } = Promise.withResolvers<void>()
+  const { promise: died, resolve: die } = Promise.withResolvers<string>()
+  onTestFinished(() => wake())
+  const { placeHold, saveDocument } = sleeper.ledger
+  let isAsleep = false
+  sleeper.ledger.placeHold = async (input, call) => {
+    isAsleep = true
+    await asleep
+    return placeHold.call(sleeper.ledger, input, call)
+  }
+  sleeper.ledger.saveDocument = (input, call) => {
+    if (input.kind !== 'run_end') return saveDocument.call(sleeper.ledger, input, call)
+    die('died')
+    return Promise.reject(new Error('the process died'))
+  }
+  const first = ask(api)
+  await expect.poll(() => isAsleep).toBe(true)
+
+  now += 11 * 60_000
+  const second = await ask(beside)
+  expect(second.status).toBe(200)
+  wake()
+  expect(await died).toBe('died')
+  await first
+  expect((await ask(beside)).body).toEqual(second.body)
   expect((await box.ledger.balance(accountId)).balance).toBe(credits(10_000 - 1))
 })
 

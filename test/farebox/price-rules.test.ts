@@ -2,10 +2,10 @@ import { credits, formatCredits, type ProviderAdapter, quantity } from '@farebox
 import { type PriceBookDocument, rate, rerate } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { replayDecision } from '@farebox/router'
-import { createFarebox, defaultPriceBook, PriceBook } from 'farebox'
+import { createFarebox, defaultPriceBook, type Farebox, PriceBook } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
+import { openAccount, openBeside, openBox, openKey, storeNames } from './open-box.ts'
 
 type Entry = PriceBookDocument['versions'][number]['entries'][number]
 
@@ -68,6 +68,31 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect(paid.map(({ creditsUsed }) => formatCredits(creditsUsed))).toEqual(['30', '15'])
     expect([await record('first'), await record('second')]).toEqual(paid)
     await expect(record('third')).rejects.toMatchObject({ code: 'REQUEST_LIMIT' })
+  })
+
+  it('answers a slice alike that two processes are asked for at once', async () => {
+    let now = Date.now()
+    const clock = () => ++now
+    const box = await openBox({ on, clock, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    await workflow.open()
+    const other = openBeside(box, { clock, prices: metered })
+    const record = (at: Farebox, seconds = 60) =>
+      at
+        .workflow({ accountId, name: 'call', workflowId: workflow.id, isOpened: true })
+        .record('phone', 'twilio', seconds, 'seconds', { call: 'a', idempotencyKey: 'first' })
+    const { charge } = other.ledger
+    let first: ReturnType<typeof record> | undefined
+    other.ledger.charge = async (input, call) => {
+      first ??= record(box)
+      await first
+      return charge.call(other.ledger, input, call)
+    }
+    const second = await record(other)
+    expect(second).toEqual(await first)
+    expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('30')
+    await expect(record(other, 61)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
   })
 
   it('costs us each second once', async () => {

@@ -211,7 +211,7 @@ export class CallRunner {
     }).catch((error: unknown) => this.giveUp(held, error, watch))
     if (outcome.status !== 'succeeded') {
       const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
-      throw failedWith(charged, failureOf(outcome, request.operation))
+      throw failedWith(failureOf(outcome, request.operation), { holdId: held.holdId, charged })
     }
     const { value, candidate, attempts } = outcome
     const settled = value.ended.then(async (ending) => {
@@ -321,7 +321,7 @@ export class CallRunner {
     const outcome = await attempt(attemptOptions).catch((error: unknown) => this.giveUp(held, error, watch))
     if (outcome.status !== 'succeeded') {
       const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: outcome.attempts, watch })
-      throw failedWith(charged, failureOf(outcome, request.operation))
+      throw failedWith(failureOf(outcome, request.operation), { holdId: held.holdId, charged })
     }
     const { value: result, candidate, attemptId, attempts } = outcome
     const fallback = () =>
@@ -331,7 +331,11 @@ export class CallRunner {
       }))
     const answer: Answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.requestId }
     onAnswered?.(candidate, result.usage && isUsage(result.usage) ? result.usage : undefined)
-    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, watch })
+    const { charged, balance } = await settleCall(this.#parts, this.#owner.payer, held, { answer, attempts, watch }).catch(
+      (error: unknown) => {
+        throw failedWith(error, { holdId: held.holdId })
+      },
+    )
     watch.end({ outcome: 'succeeded', candidate })
     return {
       result,

@@ -10,7 +10,15 @@ import {
   type TranscriptEvent,
   type Unit,
 } from '@farebox/core'
-import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary, workflowIdOf } from '@farebox/ledger'
+import {
+  type AuthenticatedKey,
+  IdempotencyConflictError,
+  keyPermission,
+  newUuid,
+  type UsageRow,
+  type WorkflowSummary,
+  workflowIdOf,
+} from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
 import {
   type Candidate,
@@ -629,8 +637,14 @@ export class Workflow {
     }
     if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
     // The price of a slice depends on the slices before it, so they are charged one after another.
-    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, async () =>
-      charge(await priceSlice(this.#parts, { accountId, workflowId, call, idempotencyKey, ...source }, used)),
+    const slice = async () =>
+      charge(await priceSlice(this.#parts, { accountId, workflowId, call, idempotencyKey, ...source }, used))
+    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, () =>
+      slice().catch((error: unknown) => {
+        if (!(error instanceof IdempotencyConflictError)) throw error
+        // Another process may have charged it meanwhile, and is followed in its price. Whoever asks for something else is told again.
+        return slice()
+      }),
     )
   }
 

@@ -8,7 +8,7 @@ import {
   type WorkflowSummary,
 } from '@farebox/ledger'
 import { v5 as uuidv5 } from 'uuid'
-import { wasCharged } from '../charged-failures.ts'
+import { holdOf, wasCharged } from '../charged-failures.ts'
 import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
@@ -76,7 +76,8 @@ export async function runOnce<Answer extends object>(
       if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
       if (end?.body.failed === REPLACED.failed) replaced = workflowId
       // A charge may have got through although the database could not say so.
-      else if (end && !isShared && (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
+      else if (end && (await (isShared ? hasChargedHold(box, accountId, end.body) : hasCharged(box, accountId, workflowId))))
+        throw answerNotKept()
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
@@ -100,7 +101,7 @@ export async function runOnce<Answer extends object>(
 /** Runs `work` and keeps its outcome for repeated requests. */
 async function runAndKeep<Answer extends object>(
   box: Farebox,
-  { accountId, isRepeatable }: Run,
+  { accountId, isRepeatable, isShared }: Run,
   { documentId, workflowId }: { documentId: string; workflowId: string },
   work: (workflowId: string) => Promise<Answer>,
 ): Promise<Answer> {
@@ -120,7 +121,8 @@ async function runAndKeep<Answer extends object>(
   } catch (thrown) {
     const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
-    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(keptError(error)) } : { failed }
+    const failure = isShared ? { failed, holdId: holdOf(error) } : { failed }
+    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(keptError(error)) } : failure
     await end(ending).catch((reason: unknown) => {
       if (reason instanceof ReplacedRunError) throw inProgress()
       // Until this is written, the key answers "in progress": for ten minutes at most, after which the run counts as dead.
@@ -154,16 +156,24 @@ function refundReplaced(box: Farebox, accountId: string, workflowId: string): Pr
 }
 
 /**
- * Sees to it that a replaced run charges nothing, then or later: its usage may wait in the spool of a process that is gone, or that
- * cannot reach the database. Each of its holds is settled in that process's stead, without usage, so that the ledger refuses what
- * comes after. What came before is refunded.
+ * Sees to it that a replaced run charges nothing, then or later: its process may only have slept, or its usage may wait in the spool
+ * of one that is gone, or that cannot reach the database. Its workflow is closed, so that nothing more is held there. Then each of its
+ * holds is settled in that process's stead, without usage, so that the ledger refuses what comes after. What came before is refunded.
  */
 async function chargeNothingFor(box: Farebox, accountId: string, workflowId: string): Promise<void> {
-  if (!(await workflowOf(box, accountId, workflowId))) return
+  if (!(await workflowOf(box, accountId, workflowId))) await openFor(box, accountId, workflowId)
+  await box.ledger.closeWorkflow({ accountId, workflowId })
   for (const { holdId, state } of await box.ledger.holdsOf(accountId, workflowId)) {
     if (state !== 'settled') await settleWithoutUsage(box, accountId, holdId)
   }
   await refundReplaced(box, accountId, workflowId)
+}
+
+/** Opens the workflow of a run that has not, unless that comes first after all. */
+async function openFor({ ledger }: Farebox, accountId: string, workflowId: string): Promise<void> {
+  await ledger.openWorkflow({ accountId, workflowId, name: 'replaced' }).catch((error: unknown) => {
+    if (!isFareboxError(error) || (error.code !== 'ALREADY_EXISTS' && error.code !== 'IDEMPOTENCY_CONFLICT')) throw error
+  })
 }
 
 /** Settles a hold that has ended, unless its own settlement came first. */
@@ -250,6 +260,11 @@ function digestOf(value: unknown): string | undefined {
 
 async function hasCharged(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
   return ((await workflowOf(box, accountId, workflowId))?.spent ?? 0n) > 0n
+}
+
+/** The same for a run that failed in a workflow which it shares: that shows only in its hold. */
+async function hasChargedHold(box: Farebox, accountId: string, { holdId }: Readonly<Record<string, unknown>>): Promise<boolean> {
+  return typeof holdId === 'string' && (await box.ledger.hold(accountId, holdId)).charged > 0n
 }
 
 /** `undefined` where nothing was ever done in the workflow. */
