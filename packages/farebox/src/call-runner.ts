@@ -385,7 +385,7 @@ export class CallRunner {
   /** Ends a hold because of an error, and rethrows the error. The attempts before it are settled like those of any failed call. */
   async giveUp(held: HeldRoute, error: unknown, watch: CallWatch): Promise<never> {
     const { charged } = await settleCall(this.#parts, this.#owner.payer, held, { attempts: watch.attempts, watch })
-    throw isFareboxError(error) ? failedWith(charged, error) : error
+    throw failedWith(error, { holdId: held.holdId, charged })
   }
 }
 
