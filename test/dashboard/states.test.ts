@@ -64,6 +64,24 @@ inBrowser('a network that is slow or gone', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
+  test('what could not be loaded is not said to be loading', async () => {
+    const page = await openPage('/prices', { mayFail: true })
+    await signIn(page, open().seeded.key)
+    await page.route(/\/api\/v1\/(workflows\?|status)/, (route) => route.fulfill({ status: 500, json: {} }))
+    for (const [view, retry] of [
+      ['Activity', '**/api/v1/workflows?*'],
+      ['Providers', '**/api/v1/status'],
+    ] as const) {
+      await page.getByRole('link', { name: view, exact: true }).click()
+      await page.getByText('This could not be loaded').waitFor()
+      const updated = page.locator('.updated > span').first()
+      expect(await updated.textContent()).toBe('Not loaded')
+      await page.route(retry, (route) => route.continue())
+      await page.getByRole('button', { name: 'Try again' }).click()
+      await expect.poll(() => updated.textContent()).toMatch(/^Updated /)
+    }
+  })
+
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)

@@ -76,7 +76,7 @@ export function Activity() {
   return (
     <>
       <PageHead title="Activity" lead={`Workflows of this account, ${isByTime ? 'newest' : 'most credits'} first.`}>
-        <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
+        <Updated of={answered} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       <section class="card" aria-label="Workflows">
         <div class="card-head">
