@@ -150,6 +150,18 @@ inBrowser('the accounts of an admin', () => {
   })
 })
 
+inBrowser('a name that is written from right to left', () => {
+  test('ends before the amount beside it, which stays after it and keeps its sign in front', async () => {
+    const { ledger } = open().box
+    for (const name of ['חשבון 12', 'over\u202Eridden']) await ledger.openAccount({ name })
+    const page = await openPage()
+    await signIn(page, ADMIN_TOKEN)
+    const options = page.getByRole('combobox', { name: 'Account' }).locator('option')
+    await expect.poll(() => options.allTextContents()).toContain('\u2068חשבון 12\u2069 · 0')
+    expect(await options.allTextContents()).toContain('\u2068over\u202Eridden\u2069 · 0')
+  })
+})
+
 inBrowser('workflows as they come', () => {
   test('are as many as were asked for however many come, and told as ended wherever they stand', async () => {
     const { accountId, key } = await openAccount('Busy')
