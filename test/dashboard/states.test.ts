@@ -266,6 +266,20 @@ inBrowser('what has changed meanwhile', () => {
     await expect.poll(later).toBe(2)
   })
 
+  test('is in the chart, also where the clock of the reader is hours behind', async () => {
+    const { accountId, key } = await openAccount('Ahead of the chart')
+    const workflow = open().box.workflow({ accountId, name: 'just_now' })
+    await workflow.record('phone', 'twilio', 3, 'minutes')
+    await workflow.end()
+    const page = await openPage('?range=24h')
+    await page.clock.install({ time: Date.now() - 5 * 3_600_000 })
+    await signIn(page, key)
+    await loaded(page)
+    expect(await page.getByTestId('spend-total').textContent()).toBe('60')
+    expect(await page.locator('.bar').count()).toBe(1)
+    expect(await page.getByRole('region', { name: 'Top workflows' }).locator('.bar-list .number').textContent()).toBe('60 100%')
+  })
+
   test('was not opened in a time to come, also where the clock of the reader is behind', async () => {
     const { accountId, key } = await openAccount('Ahead')
     const workflow = open().box.workflow({ accountId, name: 'just_begun' })
