@@ -82,6 +82,27 @@ inBrowser('a network that is slow or gone', () => {
     }
   })
 
+  test('an answer that cannot be drawn takes the place of what it was about alone, until the next one that can', async () => {
+    const page = await withClock('/keys')
+    await rows(page).first().waitFor()
+    const failed = page.locator('.notice', { hasText: 'This could not be loaded' })
+    await page.route('**/api/v1/budgets', (route) => route.fulfill({ json: { rows: [] } }))
+    for (let polls = 0; polls < 2; polls++) {
+      const answered = page.waitForResponse('**/api/v1/budgets')
+      await page.clock.fastForward(16_000)
+      await answered
+      await failed.waitFor()
+      expect(await page.locator('h1').allTextContents()).toEqual(['Keys & limits'])
+      expect(await rows(page).count()).toBeGreaterThan(0)
+      if (polls === 0) await page.getByRole('button', { name: 'Try again' }).focus()
+    }
+    await page.unroute('**/api/v1/budgets')
+    await page.clock.fastForward(16_000)
+    await page.locator('.budget').first().waitFor()
+    expect(await failed.count()).toBe(0)
+    expect(await page.evaluate(() => document.activeElement?.querySelector('h2')?.textContent)).toBe('Budgets')
+  })
+
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)
