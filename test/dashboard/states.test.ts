@@ -103,6 +103,21 @@ inBrowser('a network that is slow or gone', () => {
     expect(await page.evaluate(() => document.activeElement?.querySelector('h2')?.textContent)).toBe('Budgets')
   })
 
+  test('a workflow that cannot be drawn any more leaves the way back, and is drawn again when it can be', async () => {
+    const page = await withClock(`/workflows/${open().seeded.rescued}`)
+    const summary = page.getByRole('region', { name: 'Summary' })
+    await summary.waitFor()
+    await page.route('**/api/v1/workflows/*', (route) => route.fulfill({ json: { workflow_name: 'of_another_version' } }))
+    await page.clock.fastForward(11_000)
+    await page.getByText('This could not be loaded').waitFor()
+    expect(await page.locator('h1').allTextContents()).toEqual(['of_another_version'])
+    expect(await page.locator('a.back').count()).toBe(1)
+    await page.unroute('**/api/v1/workflows/*')
+    await page.clock.fastForward(11_000)
+    await summary.waitFor()
+    expect(await page.getByText('This could not be loaded').count()).toBe(0)
+  })
+
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)
