@@ -45,6 +45,27 @@ inBrowser('whoever cannot see all of it', () => {
     expect(scrolled).toBeGreaterThan(2)
   })
 
+  test('sees all of the choice that the arrow keys lead to, also where a row of them is wider than the screen', async () => {
+    const page = await signedIn('', open().seeded.key, { viewport: { width: 320, height: 600 } })
+    const beyond = () =>
+      page.evaluate(() => {
+        const label = document.activeElement?.closest('label')
+        const row = label?.closest('fieldset')?.getBoundingClientRect()
+        const { left = 0, right = 0 } = label?.getBoundingClientRect() ?? {}
+        // Within a pixel, of which the browser scrolls no part.
+        return { left: left < (row?.left ?? 0) - 1, right: right > (row?.right ?? 0) + 1 }
+      })
+    await page.getByRole('radio', { name: 'Workflow' }).focus()
+    for (const [key, name] of [
+      ['ArrowLeft', 'Total'],
+      ['ArrowRight', 'Workflow'],
+    ] as const) {
+      await page.keyboard.press(key)
+      expect(await page.getByRole('radio', { name }).isChecked()).toBe(true)
+      await expect.poll(beyond).toEqual({ left: false, right: false })
+    }
+  })
+
   test('can leave in a window that is lower than the navigation', async () => {
     const page = await signedIn('/prices', ADMIN_TOKEN, { viewport: { width: 900, height: 320 } })
     const leave = page.getByRole('button', { name: 'Sign out' })
