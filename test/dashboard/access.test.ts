@@ -45,6 +45,27 @@ inBrowser('whoever cannot see all of it', () => {
     expect(scrolled).toBeGreaterThan(2)
   })
 
+  test('sees all of the choice that the arrow keys lead to, also where a row of them is wider than the screen', async () => {
+    const page = await signedIn('', open().seeded.key, { viewport: { width: 320, height: 600 } })
+    const beyond = () =>
+      page.evaluate(() => {
+        const label = document.activeElement?.closest('label')
+        const row = label?.closest('fieldset')?.getBoundingClientRect()
+        const { left = 0, right = 0 } = label?.getBoundingClientRect() ?? {}
+        // Within a pixel, of which the browser scrolls no part.
+        return { left: left < (row?.left ?? 0) - 1, right: right > (row?.right ?? 0) + 1 }
+      })
+    await page.getByRole('radio', { name: 'Workflow' }).focus()
+    for (const [key, name] of [
+      ['ArrowLeft', 'Total'],
+      ['ArrowRight', 'Workflow'],
+    ] as const) {
+      await page.keyboard.press(key)
+      expect(await page.getByRole('radio', { name }).isChecked()).toBe(true)
+      await expect.poll(beyond).toEqual({ left: false, right: false })
+    }
+  })
+
   test('can leave in a window that is lower than the navigation', async () => {
     const page = await signedIn('/prices', ADMIN_TOKEN, { viewport: { width: 900, height: 320 } })
     const leave = page.getByRole('button', { name: 'Sign out' })
@@ -264,6 +285,56 @@ inBrowser('the focus', () => {
     await page.clock.fastForward(16_000)
     await expect.poll(() => page.locator('.bar-list-line').first().textContent()).not.toBe(before)
     expect(await hasFocus(link)).toBe(true)
+  })
+
+  test('stays by the list when a workflow goes from it: an open one that ends, a name that falls to the others, an hour that is over', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Comes and goes' })
+    await ledger.grant({ accountId, amount: credits(10_000) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const spend = async (name: string, minutes: number) => {
+      const workflow = open().box.workflow({ accountId, name })
+      await workflow.record('phone', 'twilio', minutes, 'minutes')
+      return workflow
+    }
+    const call = await spend('call_under_way', 1)
+    for (let place = 0; place < 7; place++) await (await spend(`name_${place}`, 2)).close()
+    const page = await openPage('/activity?state=open')
+    await page.clock.install()
+    await signIn(page, made.secret)
+    await loaded(page)
+    const around = () =>
+      page.evaluate(() => {
+        const { activeElement } = document
+        return activeElement?.getAttribute('aria-label') ?? activeElement?.querySelector('h2')?.textContent
+      })
+    await page.getByRole('link', { name: 'call_under_way' }).focus()
+    await call.close()
+    await page.clock.fastForward(4_500)
+    await page.getByText('No workflow matches all filters').waitFor()
+    expect(await around()).toBe('Workflows')
+
+    await visit(page, '?range=24h')
+    const last = page.getByRole('region', { name: 'Top workflows' }).getByRole('link').last()
+    const name = (await last.textContent()) ?? ''
+    await last.focus()
+    for (const each of ['call_under_way', 'new_one']) await (await spend(each, 9)).close()
+    await page.clock.fastForward(16_000)
+    await expect.poll(() => page.getByRole('region', { name: 'Top workflows' }).getByRole('link', { name }).count()).toBe(0)
+    expect(await around()).toBe('Top workflows')
+
+    await page.getByRole('button', { name: 'Show table' }).click()
+    const hour = page.locator('.chart-table tbody a').first()
+    await hour.focus()
+    await page.route('**/api/v1/usage/series?*', (route) =>
+      route.fulfill({
+        json: { series: [{ starts_at: '2001-01-01T00:00:00Z', name: 'past', total_credits: 1 }], next_cursor: null },
+      }),
+    )
+    await page.clock.fastForward(16_000)
+    await expect.poll(() => hour.count()).toBe(0)
+    expect(await around()).toMatch(/^Credits spent per hour/)
   })
 
   test('comes back to the button of the menu when a link leads to the page that is shown', async () => {

@@ -217,6 +217,52 @@ inBrowser('what is shown', () => {
     expect(lines.map((line) => line.replace(/^.*token/, ''))).toEqual(['0.218%', 'Workflows below it0.982%', 'Total1.1'])
   })
 
+  test('what was charged without a workflow is beside the workflows, and is not called nothing where there are none', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Loose ends' })
+    await ledger.grant({ accountId, amount: credits(1_000) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const usage = { quantity: quantity(1), unit: 'tokens', rated: credits('75.5'), roundingStep: microCredits(1n) } as const
+    await ledger.charge({ accountId, service: 'gpt', provider: 'gpt-4o', usage })
+    const page = await signedIn('', made.secret)
+    const lines = page.getByRole('region', { name: 'Top workflows' }).locator('.bar-list-line')
+    expect(await lines.allTextContents()).toEqual(['Without a workflow76 100%'])
+    const workflow = open().box.workflow({ accountId, name: 'call' })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await workflow.end()
+    await visit(page, '')
+    expect(await lines.allTextContents()).toEqual(['Without a workflow76 79%', 'call1 run20 21%'])
+  })
+
+  test('a sum of workflows that may count one twice says so: one within another, where what is between them is filtered out', async () => {
+    const { ledger } = open().box
+    const { accountId } = await ledger.openAccount({ name: 'Three levels' })
+    await ledger.grant({ accountId, amount: credits(1_000) })
+    const made = await ledger.createApiKey({ accountId, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const run = async (name: string, parentId?: string) => {
+      const opened = await ledger.openWorkflow({ accountId, name, parentId })
+      if (opened.status === 'refused') throw new Error('the workflow was refused')
+      const { workflowId } = opened
+      const usage = { quantity: quantity(1), unit: 'tokens', rated: credits(10), roundingStep: microCredits(1n) } as const
+      await ledger.charge({ accountId, workflowId, service: 'gpt', provider: 'gpt-4o', usage })
+      return workflowId
+    }
+    await run('agent', await run('tool', await run('agent')))
+    await run('tool')
+    const page = await signedIn('/activity?sort=credits', made.secret)
+    const sums = {
+      '': '4 workflows, which cost 40 credits in all',
+      '&name=agent': '2 workflows, which cost at most 40 credits in all',
+      '&name=tool': '2 workflows, which cost 30 credits in all',
+    }
+    for (const [filter, sum] of Object.entries(sums)) {
+      await visit(page, `/activity?sort=credits${filter}`)
+      expect(await page.locator('.card-note').textContent()).toBe(sum)
+    }
+  })
+
   test('a balance of eleven digits is in one line, and a long budget within its card, however narrow the screen', async () => {
     const { ledger } = open().box
     const { accountId } = await ledger.openAccount({ name: 'Plenty' })

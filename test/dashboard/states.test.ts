@@ -64,6 +64,60 @@ inBrowser('a network that is slow or gone', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
+  test('what could not be loaded is not said to be loading', async () => {
+    const page = await openPage('/prices', { mayFail: true })
+    await signIn(page, open().seeded.key)
+    await page.route(/\/api\/v1\/(workflows\?|status)/, (route) => route.fulfill({ status: 500, json: {} }))
+    for (const [view, retry] of [
+      ['Activity', '**/api/v1/workflows?*'],
+      ['Providers', '**/api/v1/status'],
+    ] as const) {
+      await page.getByRole('link', { name: view, exact: true }).click()
+      await page.getByText('This could not be loaded').waitFor()
+      const updated = page.locator('.updated > span').first()
+      expect(await updated.textContent()).toBe('Not loaded')
+      await page.route(retry, (route) => route.continue())
+      await page.getByRole('button', { name: 'Try again' }).click()
+      await expect.poll(() => updated.textContent()).toMatch(/^Updated /)
+    }
+  })
+
+  test('an answer that cannot be drawn takes the place of what it was about alone, until the next one that can', async () => {
+    const page = await withClock('/keys')
+    await rows(page).first().waitFor()
+    const failed = page.locator('.notice', { hasText: 'This could not be loaded' })
+    await page.route('**/api/v1/budgets', (route) => route.fulfill({ json: { rows: [] } }))
+    for (let polls = 0; polls < 2; polls++) {
+      const answered = page.waitForResponse('**/api/v1/budgets')
+      await page.clock.fastForward(16_000)
+      await answered
+      await failed.waitFor()
+      expect(await page.locator('h1').allTextContents()).toEqual(['Keys & limits'])
+      expect(await rows(page).count()).toBeGreaterThan(0)
+      if (polls === 0) await page.getByRole('button', { name: 'Try again' }).focus()
+    }
+    await page.unroute('**/api/v1/budgets')
+    await page.clock.fastForward(16_000)
+    await page.locator('.budget').first().waitFor()
+    expect(await failed.count()).toBe(0)
+    expect(await page.evaluate(() => document.activeElement?.querySelector('h2')?.textContent)).toBe('Budgets')
+  })
+
+  test('a workflow that cannot be drawn any more leaves the way back, and is drawn again when it can be', async () => {
+    const page = await withClock(`/workflows/${open().seeded.rescued}`)
+    const summary = page.getByRole('region', { name: 'Summary' })
+    await summary.waitFor()
+    await page.route('**/api/v1/workflows/*', (route) => route.fulfill({ json: { workflow_name: 'of_another_version' } }))
+    await page.clock.fastForward(11_000)
+    await page.getByText('This could not be loaded').waitFor()
+    expect(await page.locator('h1').allTextContents()).toEqual(['of_another_version'])
+    expect(await page.locator('a.back').count()).toBe(1)
+    await page.unroute('**/api/v1/workflows/*')
+    await page.clock.fastForward(11_000)
+    await summary.waitFor()
+    expect(await page.getByText('This could not be loaded').count()).toBe(0)
+  })
+
   test('an answer that is nothing is not waited for any longer', async () => {
     const page = await openPage()
     await signIn(page, open().seeded.key)
@@ -129,6 +183,18 @@ inBrowser('the accounts of an admin', () => {
     expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('account_id')
     await page.getByRole('link', { name: 'Activity' }).click()
     await page.getByText(OTHERS_WORKFLOW).waitFor()
+  })
+})
+
+inBrowser('a name that is written from right to left', () => {
+  test('ends before the amount beside it, which stays after it and keeps its sign in front', async () => {
+    const { ledger } = open().box
+    for (const name of ['חשבון 12', 'over\u202Eridden']) await ledger.openAccount({ name })
+    const page = await openPage()
+    await signIn(page, ADMIN_TOKEN)
+    const options = page.getByRole('combobox', { name: 'Account' }).locator('option')
+    await expect.poll(() => options.allTextContents()).toContain('\u2068חשבון 12\u2069 · 0')
+    expect(await options.allTextContents()).toContain('\u2068over\u202Eridden\u2069 · 0')
   })
 })
 
@@ -234,6 +300,22 @@ inBrowser('what has changed meanwhile', () => {
       return changed.count()
     }
     await expect.poll(later).toBe(2)
+    // An answer that is still read when the page closes is an error of the run.
+    await page.unrouteAll({ behavior: 'wait' })
+  })
+
+  test('is in the chart, also where the clock of the reader is hours behind', async () => {
+    const { accountId, key } = await openAccount('Ahead of the chart')
+    const workflow = open().box.workflow({ accountId, name: 'just_now' })
+    await workflow.record('phone', 'twilio', 3, 'minutes')
+    await workflow.end()
+    const page = await openPage('?range=24h')
+    await page.clock.install({ time: Date.now() - 5 * 3_600_000 })
+    await signIn(page, key)
+    await loaded(page)
+    expect(await page.getByTestId('spend-total').textContent()).toBe('60')
+    expect(await page.locator('.bar').count()).toBe(1)
+    expect(await page.getByRole('region', { name: 'Top workflows' }).locator('.bar-list .number').textContent()).toBe('60 100%')
   })
 
   test('was not opened in a time to come, also where the clock of the reader is behind', async () => {

@@ -60,8 +60,27 @@ export async function buildPages(): Promise<void> {
   const font = join(packageFolder, 'node_modules/@fontsource-variable/inter/LICENSE')
   await cp(font, join(pages, 'assets/inter-license.txt'))
   await Promise.all(globSync(join(pages, 'assets/*.{js,css,svg}')).map(compress))
-  await rm(builtPages, { recursive: true, force: true })
-  await rename(pages, builtPages)
+  await putInPlace(pages)
+}
+
+/** Moves what is there aside before it removes it: while it empties a folder, another process may put its own in that place. */
+async function putInPlace(pages: string): Promise<void> {
+  const old = `${pages}-old`
+  do {
+    await isRenamed(builtPages, old, 'ENOENT')
+    await rm(old, { recursive: true, force: true })
+  } while (!(await isRenamed(pages, builtPages, 'ENOTEMPTY')))
+}
+
+/** Whether a folder was renamed, and did not fail to be with the given code. */
+async function isRenamed(from: string, to: string, code: string): Promise<boolean> {
+  return rename(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === code) return false
+      throw error
+    },
+  )
 }
 
 /** Builds the pages unless they are newer than all their sources. For tests, which may run before any build. */

@@ -58,7 +58,7 @@ export function AccountChoice() {
           )}
           {accounts.map(({ account_id, name, available }) => (
             <option key={account_id} value={account_id}>
-              {name || account_id} · {credits(available)}
+              {isolated(name || account_id)} · {credits(available)}
             </option>
           ))}
         </select>
@@ -73,6 +73,11 @@ export function AccountChoice() {
       )}
     </>
   )
+}
+
+/** Keeps the direction in which a name is written from the amount after it. An option has only text, so characters do it. */
+function isolated(name: string): string {
+  return `\u2068${name}\u2069`
 }
 
 function chooseById(event: SubmitEvent): void {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useErrorBoundary, useRef } from 'preact/hooks'
+import { useErrorBoundary, useRef } from 'preact/hooks'
 import { type AskError, unreadable } from '../api/get-json.ts'
 import type { Answered } from '../api/use-answer.ts'
 import { Icon } from './icon.tsx'
@@ -48,16 +48,15 @@ export function Readable({
   isCard?: boolean
   children: ComponentChildren
 }) {
-  const [error, forget] = useErrorBoundary()
-  const latestForget = useRef(forget)
-  latestForget.current = forget
-  const drawn = useRef(data)
-  useEffect(() => {
-    // Only other data: the same would fail again, without end.
-    if (drawn.current !== data) latestForget.current()
-    drawn.current = data
-  }, [data])
-  if (error === undefined) return <>{children}</>
+  const latest = useRef(data)
+  latest.current = data
+  const failed = useRef<unknown>(undefined)
+  const [error, forget] = useErrorBoundary(() => {
+    failed.current = latest.current
+  })
+  // Try only other data: the same would fail again, without end. This is no effect: one would forget a failure to draw new data
+  // before it is shown, and the next one would take the whole page with it.
+  if (error === undefined || failed.current !== data) return <>{children}</>
   const retry = () => {
     forget()
     again?.()

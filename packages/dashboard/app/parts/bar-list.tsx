@@ -1,4 +1,5 @@
 import { charged, credits, percent } from '../format.ts'
+import { KeptLink } from './kept-link.tsx'
 import { Track } from './track.tsx'
 
 export interface Bar {
@@ -25,9 +26,9 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
           <div class="bar-list-line">
             <span class="bar-list-name">
               {href ? (
-                <a class="cut" href={href} title={name}>
+                <KeptLink class="cut" href={href} title={name}>
                   {name}
-                </a>
+                </KeptLink>
               ) : (
                 <span class="cut" title={name}>
                   {name}

@@ -1,5 +1,6 @@
 import { charged, credits } from '../format.ts'
 import { bucketTitle, type Granularity } from '../state/ranges.ts'
+import { KeptLink } from './kept-link.tsx'
 import type { Layer } from './stack-series.ts'
 import { TableScroll } from './table-scroll.tsx'
 
@@ -43,9 +44,9 @@ export function ChartTable({
             {rows.map(({ start, values }) => (
               <tr key={String(start)}>
                 <th scope="row">
-                  <a class="link" href={hrefOf(start)}>
+                  <KeptLink class="link" href={hrefOf(start)}>
                     {bucketTitle(granularity, start)}
-                  </a>
+                  </KeptLink>
                 </th>
                 {values.map((value, place) => (
                   <td key={layers[place]?.name} class="right number">

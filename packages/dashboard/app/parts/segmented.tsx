@@ -16,10 +16,22 @@ export function Segmented<Value extends string>({ label, value, options, onChang
       <legend>{label}</legend>
       {options.map(([each, text]) => (
         <label key={each}>
-          <input type="radio" name={name} value={each} checked={each === value} onChange={() => onChange(each)} />
+          <input
+            type="radio"
+            name={name}
+            value={each}
+            checked={each === value}
+            onChange={() => onChange(each)}
+            onFocus={showWhole}
+          />
           {text}
         </label>
       ))}
     </fieldset>
   )
+}
+
+/** Scrolls a row that is wider than the screen, as a browser does for the Tab key but not for the arrow keys. */
+function showWhole({ currentTarget }: { currentTarget: HTMLElement }): void {
+  currentTarget.closest('label')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
 }

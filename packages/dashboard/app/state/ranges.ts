@@ -42,6 +42,17 @@ export function rangeOf(name: RangeName, now: number): Range {
   return { name, granularity, from, buckets, before }
 }
 
+/** The buckets of a range, and those that follow up to the one that contains an instant, in epoch milliseconds. */
+export function bucketsUpTo({ granularity, buckets }: Range, at: number): Date[] {
+  const all = [...buckets]
+  for (let last = all.at(-1); last !== undefined; last = all.at(-1)) {
+    const next = bucketsLater(granularity, last, 1)
+    if (next.getTime() > at) break
+    all.push(next)
+  }
+  return all
+}
+
 /** Checks a range name from an address, which may contain anything. */
 export function isRangeName(text: string | null): text is RangeName {
   return text !== null && Object.hasOwn(SHAPES, text)

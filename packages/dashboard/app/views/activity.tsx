@@ -76,7 +76,7 @@ export function Activity() {
   return (
     <>
       <PageHead title="Activity" lead={`Workflows of this account, ${isByTime ? 'newest' : 'most credits'} first.`}>
-        <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
+        <Updated of={answered} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       <section class="card" aria-label="Workflows">
         <div class="card-head">
@@ -135,7 +135,11 @@ export function Activity() {
             isByTime ? (
               <Rows key={question} page={page} keyNames={keyNames} more={more} />
             ) : (
-              <Costliest page={page} keyNames={keyNames} />
+              <Costliest
+                page={page}
+                keyNames={keyNames}
+                isThinned={name !== '' || state !== 'all' || key !== '' || user !== ''}
+              />
             )
           }
         </AnswerView>
@@ -161,19 +165,35 @@ async function readWorkflows(
   return { workflows, next_cursor: cursor ?? null }
 }
 
-function Costliest({ page, keyNames }: { page: WorkflowPage; keyNames: ReadonlyMap<string, string> }) {
+function Costliest({
+  page,
+  keyNames,
+  isThinned,
+}: {
+  page: WorkflowPage
+  keyNames: ReadonlyMap<string, string>
+  /** Whether a filter may leave out a workflow and list those above and below it. */
+  isThinned: boolean
+}) {
   const { workflows } = page
   const sorted = [...workflows].sort((one, other) => costOf(other) - costOf(one))
   // What a workflow cost includes the workflows below it.
   const listed = new Set(workflows.map(({ workflow_id }) => workflow_id))
   const tops = workflows.filter(({ parent_workflow_id }) => !parent_workflow_id || !listed.has(parent_workflow_id))
   const total = charged(tops.reduce((sum, workflow) => sum + costOf(workflow), 0))
+  // Where a filter leaves out the one between them, a workflow may be counted alone and in one before it that it is part of.
+  const mayRepeat =
+    isThinned &&
+    tops.some(
+      (each) => each.parent_workflow_id && workflows.some((other) => other !== each && other.created_at <= each.created_at),
+    )
   const ofThese = page.next_cursor ? `the newest ${credits(workflows.length)}` : `${credits(workflows.length)}`
   return (
     <>
       <p class="card-note faint small" role="status">
         {sorted.length > COSTLIEST_MAX && `The ${COSTLIEST_MAX} most expensive of `}
-        {ofThese} {plural(workflows.length, 'workflow')}, which cost {credits(total)} {plural(total, 'credit')} in all
+        {ofThese} {plural(workflows.length, 'workflow')}, which cost {mayRepeat && 'at most '}
+        {credits(total)} {plural(total, 'credit')} in all
       </p>
       <WorkflowRows workflows={sorted.slice(0, COSTLIEST_MAX)} keyNames={keyNames} isNew={() => false} />
     </>

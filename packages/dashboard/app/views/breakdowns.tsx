@@ -3,7 +3,7 @@ import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits, exactCredits, plural, serviceName, unitName, units } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
-import { BarList } from '../parts/bar-list.tsx'
+import { type Bar, BarList } from '../parts/bar-list.tsx'
 import { Card } from '../parts/card.tsx'
 import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
 import { addressOf } from '../state/route.ts'
@@ -20,20 +20,12 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
   return (
     <div class="grid two">
       <Card title="Top workflows" note={span}>
-        <AnswerView
-          of={usage}
-          empty={{ ...empty, when: ({ workflow_breakdown }) => Object.keys(workflow_breakdown).length === 0 }}
-        >
-          {({ workflow_breakdown, total_credits, total_credits_exact }) => (
+        <AnswerView of={usage} empty={{ ...empty, when: (report) => workflowBars(report, query()).length === 0 }}>
+          {(report) => (
             <div class="card-body">
               <BarList
-                total={exactCredits(total_credits, total_credits_exact)}
-                bars={Object.entries(workflow_breakdown).map(([workflow, { count, ...used }]) => ({
-                  name: workflow,
-                  detail: `${credits(count)} ${plural(count, 'run')}`,
-                  amount: exactCredits(used.total_credits, used.total_credits_exact),
-                  href: `${addressOf('activity')}?${new URLSearchParams({ name: workflow, ...query() })}`,
-                }))}
+                total={exactCredits(report.total_credits, report.total_credits_exact)}
+                bars={workflowBars(report, query())}
               />
             </div>
           )}
@@ -57,4 +49,21 @@ export function Breakdowns({ range: name }: { range: RangeName }) {
       </Card>
     </div>
   )
+}
+
+/** The workflows by name, each leading to its runs, and what was charged without one. */
+function workflowBars(
+  { workflow_breakdown, total_credits, total_credits_exact }: UsageReport,
+  query: Record<string, string>,
+): Bar[] {
+  const bars: Bar[] = Object.entries(workflow_breakdown).map(([name, { count, ...used }]) => ({
+    name,
+    detail: `${credits(count)} ${plural(count, 'run')}`,
+    amount: exactCredits(used.total_credits, used.total_credits_exact),
+    href: `${addressOf('activity')}?${new URLSearchParams({ name, ...query })}`,
+  }))
+  const inWorkflows = bars.reduce((sum, { amount }) => sum + amount, 0)
+  const without = Number((exactCredits(total_credits, total_credits_exact) - inWorkflows).toFixed(6))
+  // An older server gives whole credits alone, of which the workflows may have more than the total.
+  return without > 0 ? [...bars, { name: 'Without a workflow', amount: without }] : bars
 }

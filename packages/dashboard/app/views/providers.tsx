@@ -27,7 +27,7 @@ export function Providers() {
   return (
     <>
       <PageHead title="Providers" lead="How each provider has answered in the last minutes.">
-        <Updated at={answered.at} isLive={isLive} onToggle={() => setLive(!isLive)} />
+        <Updated of={answered} isLive={isLive} onToggle={() => setLive(!isLive)} />
       </PageHead>
       {answered.data === undefined ? (
         <div class="card">

@@ -10,7 +10,7 @@ import { Card } from '../parts/card.tsx'
 import { ChartTable } from '../parts/chart-table.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { stackSeries } from '../parts/stack-series.ts'
-import { bucketsLater, type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
+import { bucketsLater, bucketsUpTo, type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
 import { addressOf, go, route, setQuery } from '../state/route.ts'
 import { keyNamesOf } from './key-names.ts'
 
@@ -45,14 +45,17 @@ export function SpendChart({ range: name }: { range: RangeName }) {
     `series ${name} ${groupBy}`,
     async (signal) => {
       // Computed with each answer, so that the range and the data move on together when a new bucket begins.
-      const range = rangeOf(name, Date.now())
+      const now = Date.now()
+      const range = rangeOf(name, now)
       const [entries, earlier, keys] = await Promise.all([
         getSeries({ granularity, groupBy, from: range.from }, signal),
         getJson<UsageReport>('/usage', { from: range.before.from.toISOString(), to: range.before.to.toISOString() }, signal),
         groupBy === 'api_key' ? getJson<OwnKeys>('/keys', {}, signal) : undefined,
       ])
       const spentEarlier = exactCredits(earlier.total_credits, earlier.total_credits_exact)
-      return { entries, earlier: spentEarlier, buckets: range.buckets, keyNames: keyNamesOf(keys?.keys ?? []) }
+      // The newest bucket may have begun since, or the reader's clock may be behind: it is in the chart all the same.
+      const newest = entries.reduce((latest, { starts_at }) => Math.max(latest, new Date(starts_at).getTime()), now)
+      return { entries, earlier: spentEarlier, buckets: bucketsUpTo(range, newest), keyNames: keyNamesOf(keys?.keys ?? []) }
     },
     { everyMs: EVERY_MS },
   )

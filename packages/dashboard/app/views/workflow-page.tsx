@@ -26,7 +26,6 @@ export function WorkflowPage() {
   )
   const workflow = answered.data
   const keyNames = useKeyNames()
-  const charged = workflow?.total_credits_used_exact ?? workflow?.total_credits_used ?? 0
   return (
     <>
       <a class="back" href={addressBackTo('activity')}>
@@ -47,32 +46,8 @@ export function WorkflowPage() {
       ) : (
         <>
           {answered.error && <Outdated error={answered.error} />}
-          <section class="card" aria-label="Summary">
-            <div class="card-body">
-              <dl class="facts">
-                <Fact name="Charged">{`${exactly(charged)} ${plural(Number(charged), 'credit')}`}</Fact>
-                <Fact name="State">
-                  <Badge tone={workflow.state === 'open' ? 'live' : ''}>{workflow.state === 'open' ? 'Open' : 'Closed'}</Badge>
-                </Fact>
-                <Fact name="Opened">{instant(workflow.created_at)}</Fact>
-                <Fact name="Duration">{duration(workflow.duration)}</Fact>
-                <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
-                <Fact name="Key">
-                  {workflow.api_key === null ? (
-                    'none'
-                  ) : (
-                    <Spender by="key" id={workflow.api_key} name={keyNames.get(workflow.api_key)} />
-                  )}
-                </Fact>
-                <Fact name="User">{workflow.user_id === null ? 'none' : <Spender by="user" id={workflow.user_id} />}</Fact>
-                <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
-                {workflow.shortfall !== undefined && (
-                  <Fact name="Not covered by the balance">{exactly(workflow.shortfall_exact ?? workflow.shortfall)}</Fact>
-                )}
-              </dl>
-            </div>
-          </section>
           <Readable isCard data={workflow} again={answered.askAgain}>
+            <Summary workflow={workflow} keyNames={keyNames} />
             <ReceiptRows receipt={workflow} />
             <AttemptRows attempts={workflow.attempts ?? []} />
             <Decisions decisions={workflow.decisions ?? []} />
@@ -80,6 +55,37 @@ export function WorkflowPage() {
         </>
       )}
     </>
+  )
+}
+
+function Summary({ workflow, keyNames }: { workflow: WorkflowDetails; keyNames: ReadonlyMap<string, string> }) {
+  const charged = workflow.total_credits_used_exact ?? workflow.total_credits_used
+  return (
+    <section class="card" aria-label="Summary">
+      <div class="card-body">
+        <dl class="facts">
+          <Fact name="Charged">{`${exactly(charged)} ${plural(Number(charged), 'credit')}`}</Fact>
+          <Fact name="State">
+            <Badge tone={workflow.state === 'open' ? 'live' : ''}>{workflow.state === 'open' ? 'Open' : 'Closed'}</Badge>
+          </Fact>
+          <Fact name="Opened">{instant(workflow.created_at)}</Fact>
+          <Fact name="Duration">{duration(workflow.duration)}</Fact>
+          <Fact name="Attempts">{credits(workflow.attempts?.length ?? 0)}</Fact>
+          <Fact name="Key">
+            {workflow.api_key === null ? (
+              'none'
+            ) : (
+              <Spender by="key" id={workflow.api_key} name={keyNames.get(workflow.api_key)} />
+            )}
+          </Fact>
+          <Fact name="User">{workflow.user_id === null ? 'none' : <Spender by="user" id={workflow.user_id} />}</Fact>
+          <Fact name="Price books">{workflow.price_versions?.join(', ') ?? 'none'}</Fact>
+          {workflow.shortfall !== undefined && (
+            <Fact name="Not covered by the balance">{exactly(workflow.shortfall_exact ?? workflow.shortfall)}</Fact>
+          )}
+        </dl>
+      </div>
+    </section>
   )
 }
 

@@ -1,6 +1,7 @@
 import type { WorkflowListing } from '@farebox/client'
 import { credits, duration, instant, since } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
+import { KeptLink } from '../parts/kept-link.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { workflowAddress } from '../state/account-link.ts'
@@ -52,7 +53,7 @@ export function WorkflowRows({
               <tr key={workflow_id} class={isNew(workflow) ? 'linked fresh' : 'linked'}>
                 <th scope="row" class="twofold">
                   <span>
-                    <a href={workflowAddress(workflow_id)}>{workflow_name}</a>
+                    <KeptLink href={workflowAddress(workflow_id)}>{workflow_name}</KeptLink>
                   </span>
                   <span class="narrow-only">{since(created_at, now)}</span>
                   <span class="wide-only mono">{workflow_id}</span>
