@@ -24,6 +24,7 @@ import { exerciseProviderHealth } from './provider-health.ts'
 import { exerciseReserves } from './reserves.ts'
 import { exerciseSettlements } from './settlements.ts'
 import { Suite } from './suite.ts'
+import { exerciseTerms } from './terms.ts'
 import { exerciseWorkflows } from './workflows.ts'
 
 /**
@@ -52,6 +53,7 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseDocuments(suite)
       exerciseCorrections(suite)
       exerciseJournal(suite)
+      exerciseTerms(suite)
       exerciseAnalytics(suite)
       exerciseImports(suite)
       exerciseConcurrency(suite)

@@ -49,8 +49,13 @@ function collect(content: Record<string, string>, path: string, value: object): 
     const at = path === 'usage' ? (USAGE_PATHS.get(name) ?? `usage.${name}`) : path ? `${path}.${name}` : name
     // Spread out, so that a conflict names `usage.quantity` rather than the whole usage.
     if (!path && (name === 'usage' || name === 'body')) collect(content, at, field as object)
-    else content[at] = short(path === 'body' ? (JSON.stringify(field) ?? '') : textOf(field))
+    else content[at] = path === 'body' ? short(JSON.stringify(field) ?? '') : fieldText(field)
   }
+}
+
+/** How a content has a field of an input. */
+export function fieldText(field: unknown): string {
+  return short(textOf(field))
 }
 
 /** The text of a field. It is enough, since each field has one type. A body is kept as JSON instead: there 5 and "5" differ. */

@@ -2,6 +2,7 @@ import { decodeEntry, entryHash, GENESIS_HASH } from '../machine/journal.ts'
 import type { AccountRow, EntryRow } from '../rows.ts'
 import type { Findings } from './report.ts'
 import { add } from './sums.ts'
+import { TermsCheck } from './terms-check.ts'
 
 /** Replays a journal in its order: checks the hash chain and that each entry balances, and sums up what the entries say. */
 export class JournalReplay {
@@ -14,9 +15,12 @@ export class JournalReplay {
   readonly repaid = new Map<string, bigint>()
   /** The sequence of the newest change of each budget. */
   readonly setAt = new Map<string, number>()
+  /** What was agreed, as the entries say. */
+  readonly terms: TermsCheck
 
   constructor(findings: Findings) {
     this.#findings = findings
+    this.terms = new TermsCheck(findings)
   }
 
   get entries(): number {
@@ -34,7 +38,9 @@ export class JournalReplay {
     this.#findings.expect('sequence_gap', () => String(this.#entries), this.#entries, sequence)
     this.#findings.expect('hash_broken', at, entryHash(this.#previous, entry), hash)
     this.#previous = hash
-    const { postings, outcome } = decodeEntry(entry)
+    const decoded = decodeEntry(entry)
+    const { postings, outcome } = decoded
+    this.terms.add(decoded)
     this.#addRepaid(outcome)
     if (verb === 'setBudget') this.setAt.set(String((outcome as { budgetId?: unknown } | null)?.budgetId), sequence)
     let total = 0n

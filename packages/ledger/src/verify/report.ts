@@ -16,9 +16,10 @@ export interface Mismatch {
     | 'workflow'
     | 'budget'
     | 'rollup'
+    | 'terms'
     | 'row_unreadable'
   /**
-   * Where it was found: an entry's sequence, the id of a grant, a workflow or a budget, or a service. For `row_unreadable`, which
+   * Where it was found: an entry's sequence, the id of a grant, a workflow, a budget or an API key, or a service. For `row_unreadable`, which
    * ends the verification, the column.
    */
   at: string

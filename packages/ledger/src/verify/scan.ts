@@ -13,6 +13,7 @@ export type VerifiedTable =
   | 'usage_rollups'
   | 'workflow_rollups'
   | 'budgets'
+  | 'api_keys'
 
 /** A reading of an account's rows in one table, all of them once. Every scan of a verification reads them as of the same moment. */
 export interface Scan<Name extends VerifiedTable = VerifiedTable> {

@@ -1,6 +1,6 @@
 import { isTakenBack, uncountedOf } from '../machine/corrections.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
-import type { AccountRow, GrantRow, HoldRow, UsageRow } from '../rows.ts'
+import type { AccountRow, BudgetRow, GrantRow, HoldRow, UsageRow } from '../rows.ts'
 import { BudgetBounds } from './budget-bounds.ts'
 import { GrantCheck } from './grant-check.ts'
 import { JournalReplay } from './journal-replay.ts'
@@ -61,7 +61,9 @@ function* verifyRows(
     },
   })
   const isCorrected = (usageId: string) => corrections.has(usageId)
-  const budgets = new BudgetBounds(yield* rowsOf('budgets'), journal.setAt, isCorrected)
+  const budgetRows = yield* rowsOf('budgets')
+  yield* verifyTerms(account, grants, budgetRows, journal)
+  const budgets = new BudgetBounds(budgetRows, journal.setAt, isCorrected)
   const workflows = yield* knowParents(findings)
   const lots = new GrantCheck(grants, journal.repaid, findings)
   const spending = new SpendingCheck(findings)
@@ -153,6 +155,19 @@ function verifyBalance(account: AccountRow, grants: readonly GrantRow[], journal
   findings.expect('grants', 'pending', journal.bucket('pending'), remaining(pending))
   const granted = sum(grants, ({ amount }) => amount)
   findings.expect('grants', 'granted', -journal.bucket('granted'), granted)
+}
+
+/** Checks what was agreed: limits, budgets, the terms of grants, API keys. */
+function* verifyTerms(
+  account: AccountRow,
+  grants: readonly GrantRow[],
+  budgets: readonly BudgetRow[],
+  { terms }: JournalReplay,
+): Generator<Scan, void, void> {
+  terms.endAccount(account)
+  terms.endGrants(grants)
+  terms.endBudgets(budgets)
+  yield scan({ table: 'api_keys', each: (key) => terms.addKey(key) })
 }
 
 /** Checks usage records against their lots and the journal. */
