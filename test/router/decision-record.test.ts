@@ -370,6 +370,27 @@ describe('a replay', () => {
     expect(replayDecision(record, { prices })).toMatchObject({ isSame: true, diff: [] })
   })
 
+  it('keeps the session with the model that it was with, where its provider has several', () => {
+    const models = [offer('sonnet', 0.9, 100), { ...offer('sonnet', 0.9, 100), model: 'sonnet-new' }]
+    const sellers = createCatalog([adapter('anthropic', models)])
+    const caching: typeof prices = {
+      predict({ model }, used) {
+        const isCached = used.some(({ meter }) => meter === 'cached_input')
+        if (model === 'sonnet') return { charge: credits(isCached ? 3 : 2), cost: undefined }
+        return { charge: credits(isCached ? 1 : 10), cost: undefined }
+      },
+    }
+    const session = { provider: 'sonnet', cachedInput: quantity(900), expiresAt: at + 1_000 }
+    const configuration = presets.balanced({ primaryAiModel: 'sonnet' })
+    const record = recorded({ catalog: sellers, prices: caching, configuration, request: request({ session }), now: at })
+    expect(record.candidates.map(({ model, charge }) => [model, charge])).toEqual([
+      ['sonnet-new', '1'],
+      ['sonnet', '2'],
+    ])
+    expect(replayDecision(record)).toMatchObject({ isSame: true, diff: [] })
+    expect(replayDecision(record, { catalog: sellers, prices: caching })).toMatchObject({ isSame: true, diff: [] })
+  })
+
   it('leaves out again whom the price book itself refuses at such a charge', () => {
     const query = { service: 'gpt', provider: 'gpt-4', at }
     const refusing: typeof prices = {

@@ -67,11 +67,12 @@ const world = fc.record({
   complexity: oneOf('low' as const, 'medium' as const, 'high' as const),
   accuracy: oneOf('standard' as const, 'high' as const, undefined),
   weights: fc.dictionary(oneOf('a', 'b', 'c'), oneOf(0, 1, 3)),
-  session: oneOf<{ provider: string; adapter?: string } | undefined>(
+  session: oneOf<{ provider: string; adapter?: string; model?: string } | undefined>(
     undefined,
     { provider: 'a' },
     { provider: 'b', adapter: 'x1' },
     { provider: 'c' },
+    { provider: 'c', model: 'm' },
   ),
   isSessionOver: fc.boolean(),
   isStream: fc.boolean(),
@@ -205,7 +206,10 @@ function reference(drawn: World): Expected {
     } else if (one.charge === undefined) reasons.add('price_not_found')
     else {
       const isWith =
-        session?.provider === one.provider && (!session.adapter || session.adapter === `x${one.adapter}`) && !drawn.isSessionOver
+        session?.provider === one.provider &&
+        (!session.adapter || session.adapter === `x${one.adapter}`) &&
+        (!session.model || session.model === one.model) &&
+        !drawn.isSessionOver
       const isCached = isWith && one.cached !== undefined && one.cached <= one.charge
       runners.push({
         ...one,

@@ -73,6 +73,7 @@ describe('a session', () => {
   it.each([
     ['is over', { now: 2_000 }],
     ['is with another adapter', { request: request({ session: { ...session, adapter: 'elsewhere' } }) }],
+    ['is with another model', { request: request({ session: { ...session, model: 'elder' } }) }],
     ['has nothing cached', { request: request({ session: { ...session, cachedInput: quantity(0) } }) }],
     [
       'is with a provider without a price for what is cached',

@@ -8,6 +8,7 @@ interface Turn {
   messages: readonly ChatMessage[]
   provider: string
   adapter: string
+  model: string
   input: Quantity
   at: number
 }
@@ -23,8 +24,8 @@ export class ChatSession {
   before(messages: readonly ChatMessage[], now: number): RouteSession | undefined {
     const last = this.#last
     if (!last || now >= last.at + CACHE_MS || !goesOn(last.messages, messages)) return undefined
-    const { provider, adapter, input } = last
-    return { provider, adapter, cachedInput: input, expiresAt: last.at + CACHE_MS }
+    const { provider, adapter, model, input } = last
+    return { provider, adapter, model, cachedInput: input, expiresAt: last.at + CACHE_MS }
   }
 
   /** Records an answer. */
@@ -36,7 +37,8 @@ export class ChatSession {
       return
     }
     const input = read.reduce((sum, { quantity }) => sum + quantity, 0n) as Quantity
-    this.#last = { messages: [...messages], provider: offer.provider, adapter: adapter.name, input, at: now }
+    const { provider, model } = offer
+    this.#last = { messages: [...messages], provider, adapter: adapter.name, model, input, at: now }
   }
 }
 

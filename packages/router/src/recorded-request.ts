@@ -22,7 +22,7 @@ export interface RecordedRequest {
   readonly metadata?: RequestMetadata
   /** Only the first seven characters, which prices depend on. */
   readonly numbers?: PhoneNumbers
-  readonly session?: { provider: string; adapter?: string; cachedInput: string; expiresAt: number }
+  readonly session?: { provider: string; adapter?: string; model?: string; cachedInput: string; expiresAt: number }
 }
 
 const NUMBER_PREFIX = 7

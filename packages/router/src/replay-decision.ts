@@ -85,8 +85,8 @@ function requestOf(record: DecisionRecord, offers: RecordedOffers, { prices }: R
  */
 function chargedSessionOf({ outcome, request, session, candidates, configuration }: DecisionRecord) {
   if (outcome !== 'planned' || configuration.differs.accuracy_first) return request.session
-  const adapter = session && candidates[session.candidate]?.adapter
-  return request.session && adapter !== undefined ? { ...request.session, adapter } : undefined
+  const served = session && candidates[session.candidate]
+  return request.session && served && { ...request.session, adapter: served.adapter, model: served.model }
 }
 
 /** Repeats the recorded draws. If the replay needs more, it gets 0.5, the neutral middle. */

@@ -43,6 +43,8 @@ export interface RouteSession {
   provider: string
   /** The adapter that served it. @defaultValue any adapter that sells the provider */
   adapter?: string
+  /** The model that served it. Another has a cache of its own. @defaultValue any model of the provider */
+  model?: string
   /** Tokens of this request's input that are cached. */
   cachedInput: Quantity
   /** When the cache is expected to expire, epoch milliseconds, UTC. */

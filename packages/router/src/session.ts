@@ -8,7 +8,8 @@ import type { RoutingStrategy } from './strategy.ts'
 
 /** Whether the session is with `entry`. */
 export function isSessionWith(session: RouteSession, { offer, adapter }: CatalogEntry): boolean {
-  return session.provider === offer.provider && (session.adapter === undefined || session.adapter === adapter.name)
+  const { provider, adapter: served = adapter.name, model = offer.model } = session
+  return provider === offer.provider && served === adapter.name && model === offer.model
 }
 
 /** `quantities` with up to `cachedInput` input tokens counted as read from a cache. `undefined`: no input can be cached. */
