@@ -32,6 +32,8 @@ export interface GrantOutcome {
   amount: Credits
   /** The part that repaid debt. */
   repaid: Credits
+  /** The balance afterwards: what is left of grants, less debt. */
+  balance: Credits
   available: Credits
   replayed: boolean
 }
@@ -112,6 +114,8 @@ export interface RevokeGrantOutcome {
   grantId: string
   /** The amount taken back. What open holds have set aside stays with them until they end. */
   amount: Credits
+  /** The balance afterwards: what is left of grants, less debt. */
+  balance: Credits
   replayed: boolean
 }
 
