@@ -48,7 +48,7 @@ export interface HeldOutcome {
   balance: Credits
   /** What may still be spent besides this hold: the least of balance, workflow ceiling and budgets. */
   affordable: Credits
-  /** The same in units, if the hold was given a `unitPrice`. */
+  /** The same in units, if a `unitPrice` was given. */
   affordableUnits?: bigint
   replayed: boolean
 }
@@ -72,6 +72,8 @@ export interface ChargedOutcome {
   available: Credits
   /** What may still be spent: the least of balance, workflow ceiling and budgets, plus what is left of the hold. */
   affordable: Credits
+  /** The same in units, if a settlement was given a `unitPrice`. */
+  affordableUnits?: bigint
   /** Whether the hold had already ended, so that this was charged afresh. */
   late: boolean
   replayed: boolean
