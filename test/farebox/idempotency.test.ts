@@ -476,6 +476,25 @@ describe('a request sent again under its idempotency key', () => {
   })
 })
 
+describe.each(storeNames)('a repeated grant, and a repeated revocation, on %s', (on) => {
+  it('tell the balance that they told first, whatever was spent and granted since', async () => {
+    const { box, account, api, names } = await open({ on })
+    const admin = api.as(ADMIN)
+    const under = (key: string, path: string, body: object) => admin.post(path, body, { 'idempotency-key': key })
+    const { accountId } = account
+    const grant = () => under('grant', '/api/v1/admin/grants', { account_id: accountId, credits: 5 })
+    const granted = await grant()
+    expect(granted).toMatchObject({ status: 201, body: { credit_balance: 10_005 } })
+    const revoke = () => under('revoke', `/api/v1/admin/grants/${granted.body.grant_id}/revoke`, { account_id: accountId })
+    const revoked = await revoke()
+    expect(revoked).toMatchObject({ status: 200, body: { credits_revoked: '5', credit_balance: 10_000 } })
+    await api.post(`${names.workflow}/usage`, usage)
+    expect(await grant()).toMatchObject({ status: 201, body: granted.body })
+    expect(await revoke()).toMatchObject({ status: 200, body: revoked.body })
+    expect((await box.ledger.balance(accountId)).balance).toBe(credits(9_992))
+  })
+})
+
 describe.each(storeNames)('twenty requests at once under one idempotency key, on %s', (on) => {
   it('charge recorded usage once', async () => {
     const { post, spent } = await open({ on })

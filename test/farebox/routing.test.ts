@@ -85,6 +85,29 @@ describe('a preset', () => {
     expect(lesson.maxCreditsPerRequest).toBe(credits(75))
   })
 
+  it('is where an agent starts that names no business adapter, and the settings of its own come on top', async () => {
+    const { box, account } = await open(presets.costOptimized({ primaryAiModel: 'gpt-4o', ttsProvider: 'cartesia' }))
+    const api = await serveApi(box, account.key)
+    const plain = await api.post('/api/v1/agent/create', {})
+    expect(plain.body.service_configuration).toMatchObject({
+      primary_ai_model: 'gpt-4o',
+      tts_provider: 'cartesia',
+      max_credits_per_request: 50,
+    })
+    const call = await api.post(`/api/v1/agent/${plain.body.agent_id}/call`, {
+      to: '+15551234567',
+      message: 'hello',
+      max_minutes: 3,
+    })
+    expect(call).toMatchObject({ status: 402, body: { code: 'REQUEST_LIMIT', limit: '50' } })
+    const own = await api.post('/api/v1/agent/create', {
+      custom_settings: { service_configuration: { tts_provider: 'elevenlabs' } },
+    })
+    expect(own.body.service_configuration).toMatchObject({ primary_ai_model: 'gpt-4o', tts_provider: 'elevenlabs' })
+    const lesson = await api.post('/api/v1/agent/create', { business_logic_adapter: 'languagelearning' })
+    expect(lesson.body.service_configuration).toMatchObject({ primary_ai_model: 'gpt-4o-mini', max_credits_per_request: 75 })
+  })
+
   it('of a team is as good as one of ours', async () => {
     const taxi = defineBusinessAdapter({
       name: 'taxi',

@@ -186,6 +186,30 @@ test('a signal lets a stream under way end, and what it cost is charged', async 
   expect(account).toMatchObject({ held: 0n, balance: expect.toSatisfy((balance: bigint) => balance < 100_000_000_000n) })
 })
 
+test('the providers to try first are settings, for the demo agent and new ones too', async () => {
+  const gateway = await startGateway({
+    ...dataFolder('defaults'),
+    FAREBOX_DEMO_KEY: 'fbx_demo_key',
+    DEFAULT_AI_MODEL: 'gpt-4',
+    DEFAULT_TTS_PROVIDER: 'cartesia',
+    DEFAULT_STT_PROVIDER: 'openai-whisper',
+    COST_OPTIMIZATION_ENABLED: 'false',
+  })
+  const post = async (path: string, body: object) => {
+    const headers = { authorization: 'Bearer fbx_demo_key', 'content-type': 'application/json' }
+    const answer = await fetch(gateway.url + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    return (await answer.json()) as Record<string, unknown>
+  }
+  expect(await post('/api/v1/agent/demo/chat', { message: 'hello' })).toMatchObject({ provider: 'gpt-4' })
+  expect((await post('/api/v1/agent/create', {})).service_configuration).toMatchObject({
+    primary_ai_model: 'gpt-4',
+    tts_provider: 'cartesia',
+    stt_provider: 'openai-whisper',
+    cost_optimization: false,
+  })
+  await gateway.stop()
+})
+
 test('its limits are settings', async () => {
   const settings = {
     FAREBOX_DEMO_KEY: 'fbx_demo_key',

@@ -251,7 +251,8 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     const partOf = final || usageId === holdId ? undefined : choices.maybe(40, () => holdId)
     const overage = choices.maybe(10, () => 'cap' as const)
     const provider = choices.maybe(15, () => 'z')
-    return { holdId, usageId, usage: draw.usage, provider, final, partOf, closesWorkflow, overage }
+    const unitPrice = choices.maybe(20, () => draw.amount(0, 7))
+    return { holdId, usageId, usage: draw.usage, provider, final, unitPrice, partOf, closesWorkflow, overage }
   },
   charge(draw) {
     const { choices } = draw
@@ -271,6 +272,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     holdId: draw.known(draw.holds),
     amount: draw.choices.maybe(60, () => draw.amount(0, 70)),
     ttlMs: draw.choices.maybe(60, () => draw.span),
+    unitPrice: draw.choices.maybe(20, () => draw.amount(0, 7)),
   }),
   releaseHold: (draw) => ({ holdId: draw.known(draw.holds) }),
   refund: (draw) => ({

@@ -129,7 +129,7 @@ export abstract class ReferenceGrants {
     }
     this.grants.push(grant)
     const repaid = grant.state === 'active' ? this.#repay(grant) : microCredits(0n)
-    return { status: 'granted', grantId, amount, repaid, available: this.available, replayed: false }
+    return { status: 'granted', grantId, amount, repaid, balance: this.balance, available: this.available, replayed: false }
   }
 
   /** Whether so much more is too much, once all that is pending has begun. */
@@ -143,7 +143,8 @@ export abstract class ReferenceGrants {
     if (!grant) return missing('GRANT_NOT_FOUND', grantId)
     // One that is spent stays so: there is nothing to take back.
     const isOpen = grant.state !== 'ended' && grant.left > 0n
-    return { status: 'revoked', grantId, amount: microCredits(isOpen ? this.#end(grant) : 0n), replayed: false }
+    const amount = microCredits(isOpen ? this.#end(grant) : 0n)
+    return { status: 'revoked', grantId, amount, balance: this.balance, replayed: false }
   }
 
   /** Whether all of a grant was spent. It may come back, so that nobody can say yet what its revocation takes. */

@@ -139,7 +139,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return hold.state === 'open' ? hold : { status: 'refused', reason: 'hold_not_open', holdId, state: hold.state }
   }
 
-  protected extendHold({ holdId, amount, ttlMs }: Operations['extendHold']): Outcome {
+  protected extendHold({ holdId, amount, ttlMs, unitPrice }: Operations['extendHold']): Outcome {
     const hold = this.#openHold(holdId)
     if ('status' in hold) return hold
     const more = microCredits((amount ?? hold.left) - hold.left)
@@ -149,7 +149,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     if (more > 0n) this.setAside(hold, more)
     else this.#giveBack(hold, -more)
     for (const reserve of this.reservesFor(hold)) reserve.expiresAt = Math.max(reserve.expiresAt, hold.expiresAt)
-    return this.#heldOutcome(hold)
+    return this.#heldOutcome(hold, unitPrice)
   }
 
   protected releaseHold({ holdId }: Operations['releaseHold']): Outcome {
@@ -247,7 +247,8 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const record = this.#record(work, usageId, usage, covered + more, excess - more, [...drawn, ...beyond], hold)
     if (final && !isLate) this.endHold(hold, 'settled')
     if (closesWorkflow) this.closeWorkflow({ workflowId: hold.workflowId ?? '' })
-    return this.#chargedOutcome(record, microCredits(this.affordable(hold) + hold.left), isLate)
+    const left = microCredits(this.affordable(hold) + hold.left)
+    return { ...this.#chargedOutcome(record, left, isLate), ...(input.unitPrice && { affordableUnits: left / input.unitPrice }) }
   }
 
   protected charge(input: Operations['charge']): Outcome {

@@ -3,7 +3,6 @@ import {
   type BusinessAdapter,
   formatServiceConfiguration,
   parseServiceConfiguration,
-  presets,
   type ServiceConfiguration,
 } from '@farebox/router'
 import type { ProviderNames } from './check-named-providers.ts'
@@ -19,7 +18,7 @@ export interface Agent {
 /** A new agent: a use case, and the settings that differ from it. */
 export interface CreateAgentInput {
   accountId: string
-  /** The use case it starts from. @defaultValue none: `presets.balanced()` */
+  /** The use case it starts from. @defaultValue none: it starts from the Farebox's own `configuration` */
   businessAdapter?: string
   /** The fields of the service configuration that differ, in wire form. */
   serviceConfiguration?: unknown
@@ -41,13 +40,18 @@ const KIND = 'agent'
 /** The agents of all accounts. */
 export class Agents {
   readonly #ledger: Ledger
+  readonly #configuration: ServiceConfiguration
   readonly #businessAdapter: (name: string) => BusinessAdapter
   readonly #names: ProviderNames
 
-  constructor(ledger: Ledger, businessAdapter: (name: string) => BusinessAdapter, names: ProviderNames) {
-    this.#names = names
+  constructor(
+    ledger: Ledger,
+    given: { configuration: ServiceConfiguration; businessAdapter: (name: string) => BusinessAdapter; names: ProviderNames },
+  ) {
     this.#ledger = ledger
-    this.#businessAdapter = businessAdapter
+    this.#configuration = given.configuration
+    this.#businessAdapter = given.businessAdapter
+    this.#names = given.names
   }
 
   /**
@@ -60,7 +64,7 @@ export class Agents {
   async create(input: CreateAgentInput): Promise<Agent & { replayed: boolean }> {
     checkFieldNames(input, known, 'agents.create()')
     const base =
-      input.businessAdapter === undefined ? presets.balanced() : this.#businessAdapter(input.businessAdapter).configuration
+      input.businessAdapter === undefined ? this.#configuration : this.#businessAdapter(input.businessAdapter).configuration
     const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)
     this.#names.checkWire(configuration)
     const businessAdapter = input.businessAdapter ?? null

@@ -241,7 +241,11 @@ export class Farebox {
       observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
       turns: new Turns(),
     }
-    this.agents = new Agents(this.ledger, (name) => this.businessAdapter(name), this.providerNames)
+    this.agents = new Agents(this.ledger, {
+      configuration: this.configuration,
+      businessAdapter: (name) => this.businessAdapter(name),
+      names: this.providerNames,
+    })
   }
 
   /** Brings the store's tables up to date. */

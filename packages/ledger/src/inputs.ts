@@ -94,6 +94,8 @@ export interface ExtendHoldInput extends Mutation {
   ttlMs?: number
   /** The new amount left to draw on, larger or smaller than now. */
   amount?: Credits
+  /** The price of one unit. If given, the outcome says how many more units the account can afford. */
+  unitPrice?: Credits
 }
 
 /** What was consumed, and its price as rated by a price book. */
@@ -127,6 +129,8 @@ export interface SettleHoldInput extends Mutation {
   provider?: string
   /** Whether this ends the hold and gives back what is left of it. @defaultValue true */
   final?: boolean
+  /** The price of one unit. If given, the outcome says how many more units can be afforded. */
+  unitPrice?: Credits
   /**
    * The id of the usage record that ends the work of which this is a part. Once there is such a record, the part is refused as
    * `ALREADY_EXISTS`: whoever ended the work has accounted for all of it. Only with `final: false`. @defaultValue none

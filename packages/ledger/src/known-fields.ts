@@ -96,7 +96,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
     overage: true,
     unitPrice: true,
   },
-  extendHold: { ...mutation, holdId: true, ttlMs: true, amount: true },
+  extendHold: { ...mutation, holdId: true, ttlMs: true, amount: true, unitPrice: true },
   settleHold: {
     ...mutation,
     holdId: true,
@@ -104,6 +104,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
     usage: true,
     provider: true,
     final: true,
+    unitPrice: true,
     partOf: true,
     closesWorkflow: true,
   },

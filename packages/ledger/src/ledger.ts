@@ -328,6 +328,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       holdId: checkKnownId('holdId', input.holdId),
       ttlMs: input.ttlMs === undefined ? undefined : checkSpan('ttlMs', input.ttlMs, 1),
       amount: input.amount === undefined ? undefined : checkAmountOrZero('amount', input.amount),
+      unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
     }
     return this.#change('extendHold', input, null, fields, call)
   }
@@ -357,6 +358,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       final,
       partOf,
       provider: checkOptionalText('provider', input.provider),
+      unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
       usage: checkUsage(input.usage),
       ...this.#closing(input),
     }

@@ -57,8 +57,11 @@ export interface Operations {
   placeHold: Required<Pick<PlaceHoldInput, 'holdId' | 'amount' | 'service' | 'provider' | 'ttlMs' | 'graceMs' | 'overage'>> &
     Pick<PlaceHoldInput, 'workflowId' | 'apiKeyId' | 'userId' | 'unitPrice' | 'opensWorkflow'>
   extendHold: Omit<ExtendHoldInput, keyof Mutation>
-  settleHold: Required<Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'partOf' | 'closesWorkflow'>> & {
+  settleHold: Required<
+    Omit<SettleHoldInput, keyof Mutation | 'provider' | 'usage' | 'unitPrice' | 'partOf' | 'closesWorkflow'>
+  > & {
     provider?: string
+    unitPrice?: Credits
     partOf?: string
     usage: RatedUsage
     /** Replaces the hold's own policy for usage from the spool, whose work is done already: see {@link UsageSpool}. */

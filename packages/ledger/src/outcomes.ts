@@ -32,6 +32,8 @@ export interface GrantOutcome {
   amount: Credits
   /** The part that repaid debt. */
   repaid: Credits
+  /** The balance afterwards: what is left of grants, less debt. */
+  balance: Credits
   available: Credits
   replayed: boolean
 }
@@ -46,7 +48,7 @@ export interface HeldOutcome {
   balance: Credits
   /** What may still be spent besides this hold: the least of balance, workflow ceiling and budgets. */
   affordable: Credits
-  /** The same in units, if the hold was given a `unitPrice`. */
+  /** The same in units, if a `unitPrice` was given. */
   affordableUnits?: bigint
   replayed: boolean
 }
@@ -70,6 +72,8 @@ export interface ChargedOutcome {
   available: Credits
   /** What may still be spent: the least of balance, workflow ceiling and budgets, plus what is left of the hold. */
   affordable: Credits
+  /** The same in units, if a settlement was given a `unitPrice`. */
+  affordableUnits?: bigint
   /** Whether the hold had already ended, so that this was charged afresh. */
   late: boolean
   replayed: boolean
@@ -112,6 +116,8 @@ export interface RevokeGrantOutcome {
   grantId: string
   /** The amount taken back. What open holds have set aside stays with them until they end. */
   amount: Credits
+  /** The balance afterwards: what is left of grants, less debt. */
+  balance: Credits
   replayed: boolean
 }
 

@@ -27,12 +27,15 @@ export const accountPage = z.object({
 
 export const createdAccount = z.object({ account_id: z.string() })
 
-export const granted = z.object({ grant_id: z.string(), credit_balance: credits })
+export const granted = z.object({
+  grant_id: z.string(),
+  credit_balance: credits.describe('Whole credits, right after the grant'),
+})
 
 export const revokedGrant = z.object({
   grant_id: z.string(),
   credits_revoked: decimal.describe('Credits, as an exact decimal: what nobody had spent, and no open hold had set aside'),
-  credit_balance: credits,
+  credit_balance: credits.describe('Whole credits, right after the revocation'),
 })
 
 export const chargedBack = z.object({

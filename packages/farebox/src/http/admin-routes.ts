@@ -1,7 +1,8 @@
-import { formatCredits, microCredits } from '@farebox/core'
+import { type Credits, formatCredits, microCredits } from '@farebox/core'
 import { NotFoundError } from '@farebox/ledger'
 import { z } from 'zod'
 import { InsufficientCreditsError } from '../errors.ts'
+import type { Farebox } from '../farebox.ts'
 import { balanceFields, balanceJson, chargedFields } from '../receipt.ts'
 import { refundUsage } from '../refund-usage.ts'
 import {
@@ -113,7 +114,7 @@ export const adminRoutes: readonly Route[] = [
     answer: granted,
     fails: [404],
     async handle({ box, body, idempotencyKey }) {
-      const { grantId, replayed } = await box.ledger.grant({
+      const { grantId, balance, replayed } = await box.ledger.grant({
         accountId: body.account_id,
         amount: body.credits,
         source: body.source,
@@ -123,8 +124,8 @@ export const adminRoutes: readonly Route[] = [
         services: body.services,
         idempotencyKey,
       })
-      const { balance } = await box.ledger.balance(body.account_id)
-      return changed(201, { grant_id: grantId, credit_balance: balanceJson(balance) }, { idempotencyKey, replayed })
+      const answer = { grant_id: grantId, credit_balance: balanceJson(balance ?? (await balanceNow(box, body.account_id))) }
+      return changed(201, answer, { idempotencyKey, replayed })
     },
   }),
 
@@ -137,14 +138,16 @@ export const adminRoutes: readonly Route[] = [
     body: revokeGrantBody,
     answer: revokedGrant,
     async handle({ box, body, parameters, idempotencyKey }) {
-      const { account_id: accountId } = body
-      const { grantId, amount, replayed } = await box.ledger.revokeGrant({
-        accountId,
+      const { grantId, amount, balance, replayed } = await box.ledger.revokeGrant({
+        accountId: body.account_id,
         grantId: parameters.grant_id ?? '',
         idempotencyKey,
       })
-      const { balance } = await box.ledger.balance(accountId)
-      const answer = { grant_id: grantId, credits_revoked: formatCredits(amount), credit_balance: balanceJson(balance) }
+      const answer = {
+        grant_id: grantId,
+        credits_revoked: formatCredits(amount),
+        credit_balance: balanceJson(balance ?? (await balanceNow(box, body.account_id))),
+      }
       return changed(200, answer, { idempotencyKey, replayed })
     },
   }),
@@ -348,6 +351,11 @@ function freezingRoute({ isFrozen, ...route }: { isFrozen: boolean } & Pick<Rout
       return changed(200, { account_id: accountId, frozen: isFrozen }, { idempotencyKey, replayed })
     },
   })
+}
+
+/** For a replay of what a database has from before outcomes of grants held the balance. */
+async function balanceNow({ ledger }: Farebox, accountId: string): Promise<Credits> {
+  return (await ledger.balance(accountId)).balance
 }
 
 async function keyOf(

@@ -280,7 +280,7 @@ export function exerciseCorrections(suite: Suite): void {
       const accountId = await suite.account(10)
       await charge(accountId, 'u', 10)
       const entries = (await suite.ledger.statement(accountId)).items.length
-      const nothing = { status: 'revoked', grantId: 'first', amount: 0n, replayed: false }
+      const nothing = { status: 'revoked', grantId: 'first', amount: 0n, balance: 0n, replayed: false }
       for (const _ of [1, 2]) expect(await suite.ledger.revokeGrant({ accountId, grantId: 'first' })).toEqual(nothing)
       expect((await suite.ledger.statement(accountId)).items).toHaveLength(entries)
       await suite.ledger.refund({ accountId, usageId: 'u', amount: credits(7) })

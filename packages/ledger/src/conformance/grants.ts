@@ -17,6 +17,7 @@ export function exerciseGrants(suite: Suite): void {
         grantId: 'g',
         amount: credits(103),
         repaid: 0n,
+        balance: credits(103),
         available: credits(103),
         replayed: false,
       })

@@ -24,6 +24,25 @@ export function exerciseHolds(suite: Suite): void {
       expect(held(outcome)).toMatchObject({ affordable: credits(70), affordableUnits: 3n })
     })
 
+    it('an extension and each settlement say it too, with what is left of the hold', async () => {
+      const accountId = await suite.account(100)
+      const holdId = await suite.hold(accountId, 30)
+      const unitPrice = credits(20)
+      const extended = await suite.ledger.extendHold({ accountId, holdId, amount: credits(50), unitPrice })
+      expect(held(extended)).toMatchObject({ affordable: credits(50), affordableUnits: 2n })
+      const part = { accountId, holdId, usageId: 'part', usage: usage(15), final: false, unitPrice }
+      const first = charged(await suite.ledger.settleHold(part))
+      expect(first).toMatchObject({ affordable: credits(85), affordableUnits: 4n })
+      expect(await suite.ledger.settleHold(part)).toEqual({ ...first, replayed: true })
+      expect(charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(30), unitPrice }))).toMatchObject({
+        affordable: credits(55),
+        affordableUnits: 2n,
+      })
+      await expectInvalid('unitPrice', () =>
+        suite.ledger.settleHold({ accountId, holdId, usage: usage(1), unitPrice: microCredits(-1n) }),
+      )
+    })
+
     it('a hold above what is available is refused with what there is, and changes nothing', async () => {
       const accountId = await suite.account(100)
       await suite.hold(accountId, 70)

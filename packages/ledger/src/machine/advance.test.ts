@@ -152,6 +152,7 @@ describe('a grant that begins later', () => {
       grantId: 'g',
       amount: credits(40),
       repaid: credits(0),
+      balance: credits(0),
       available: credits(0),
       replayed: false,
     })
@@ -380,7 +381,7 @@ describe('revoking a grant', () => {
     const ledger = new OneAccount(100)
     ledger.do('placeHold', { holdId: 'h', amount: credits(30) })
     ledger.do('charge', { usageId: 'u', usage: rated(10) })
-    const revoked = { status: 'revoked', grantId: 'first', replayed: false }
+    const revoked = { status: 'revoked', grantId: 'first', balance: credits(30), replayed: false }
     expect(ledger.do('revokeGrant', { grantId: 'first' })).toEqual({ ...revoked, amount: credits(60) })
     expect(ledger.entry.postings).toEqual([
       ['available', -credits(60)],
@@ -422,6 +423,7 @@ describe('revoking a grant', () => {
       status: 'revoked',
       grantId: 'first',
       amount: credits(amount),
+      balance: credits(0),
       replayed,
     })
     const entries = ledger.all('journal').length

@@ -58,6 +58,11 @@ export function affordable(step: Step, limits: Limits, beyond = 0n): Credits {
   return microCredits(least > 0n ? least : 0n)
 }
 
+/** How many units of a price that is, if there is a price. */
+export function inUnits(amount: Credits, unitPrice: Credits | undefined): { affordableUnits?: bigint } {
+  return unitPrice !== undefined && unitPrice > 0n ? { affordableUnits: amount / unitPrice } : {}
+}
+
 /** Why `requested` cannot be spent, or `undefined` if it can. */
 export function refusalOf(step: Step, limits: Limits, requested: Credits): Refusal | undefined {
   if (step.account.isFrozen) return { status: 'refused', reason: 'account_frozen' }

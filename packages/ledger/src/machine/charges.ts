@@ -3,7 +3,7 @@ import type { Operations, RatedUsage } from '../operations.ts'
 import type { ChargedOutcome } from '../outcomes.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
 import { endHold } from './advance.ts'
-import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { affordable, inUnits, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
 import { endWorkflow } from './end-workflow.ts'
 import { moveEnvelopes } from './envelopes.ts'
 import type { NewEvent } from './events.ts'
@@ -79,7 +79,8 @@ export function settleHold(step: Step, input: Operations['settleHold']): Decisio
   ]
   const event = closeWith(step, workflow, input, postings)
   const left = microCredits(affordable(step, limits) + hold.remaining)
-  return { done: chargedOutcome(step, input.usageId, charged, shortfall, left, late), postings, event }
+  const outcome = chargedOutcome(step, input.usageId, charged, shortfall, left, late)
+  return { done: { ...outcome, ...inUnits(left, input.unitPrice) }, postings, event }
 }
 
 /**

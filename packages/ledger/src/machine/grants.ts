@@ -62,7 +62,15 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
     else awaitGrant(step, grantId)
   }
   return {
-    done: { status: 'granted', grantId, amount, repaid, available: microCredits(account.posted - account.held), replayed: false },
+    done: {
+      status: 'granted',
+      grantId,
+      amount,
+      repaid,
+      balance: account.posted,
+      available: microCredits(account.posted - account.held),
+      replayed: false,
+    },
     postings: [
       ['granted', -amount],
       // Not by the grant's state: one that repaying debt used up is already spent.
@@ -88,7 +96,7 @@ export function revokeGrant(
   const row = state.grant(account.accountId, grantId)
   if (!row) return refuse({ status: 'failed', code: 'GRANT_NOT_FOUND', id: grantId })
   if (row.state === 'spent' && idempotencyKey === revocationKeyOf(grantId)) {
-    return { nothing: { status: 'revoked', grantId, amount: microCredits(0n), replayed: false } }
+    return { nothing: { status: 'revoked', grantId, amount: microCredits(0n), balance: account.posted, replayed: false } }
   }
   const isPending = row.state === 'pending'
   const isOpen = isPending || row.state === 'active'
@@ -103,7 +111,7 @@ export function revokeGrant(
     else account.posted = microCredits(account.posted - amount)
   }
   return {
-    done: { status: 'revoked', grantId, amount, replayed: false },
+    done: { status: 'revoked', grantId, amount, balance: account.posted, replayed: false },
     postings: [
       [isPending ? 'pending' : 'available', -amount],
       ['revoked', amount],

@@ -3,7 +3,7 @@ import type { Operations } from '../operations.ts'
 import type { HeldOutcome } from '../outcomes.ts'
 import type { AccountRow, HoldRow } from '../rows.ts'
 import { dueAt, endHold, remindAt } from './advance.ts'
-import { affordable, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
+import { affordable, inUnits, type Limits, limitsOf, newWork, refusalOf } from './affordable.ts'
 import { closedEnvelope } from './envelopes.ts'
 import { addWorkflow } from './new-workflow.ts'
 import { isReserve, renewReserves } from './reserves.ts'
@@ -100,7 +100,7 @@ export function extendHold(step: Step, input: Operations['extendHold']): Decisio
   renewReserves(state, limits.reserves, hold.expiresAt)
   state.touch('holds', hold)
   remindAt(account, dueAt(hold))
-  return { done: heldOutcome(step, hold, limits), postings }
+  return { done: heldOutcome(step, hold, limits, input.unitPrice), postings }
 }
 
 /** Gives back everything that a hold still sets aside, and ends it. */
@@ -130,7 +130,7 @@ function heldOutcome(step: Step, hold: HoldRow, limits: Limits, unitPrice?: Cred
     expiresAt: hold.expiresAt,
     balance: step.account.posted,
     affordable: left,
-    ...(unitPrice !== undefined && unitPrice > 0n && { affordableUnits: left / unitPrice }),
+    ...inUnits(left, unitPrice),
     replayed: false,
   }
 }
