@@ -151,6 +151,8 @@ export interface TimeRange {
   until: number
 }
 
+type DocumentKey = Pick<DocumentRow, 'accountId' | 'kind' | 'documentId'>
+
 /** How many usage records one query decodes at most. */
 const USAGE_AT_ONCE = 500
 
@@ -363,6 +365,36 @@ export abstract class LedgerReader {
         values: [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
       },
       read: (rest, values) => this.#rows('documents', rest, values),
+    }))
+      yield* page
+  }
+
+  /**
+   * @internal The documents of one kind, saved before `until`, whose bodies begin with a field of this name. The database looks at
+   * the bodies, and sends none.
+   */
+  async *documentsBeginningWith({
+    kind,
+    field,
+    until,
+  }: {
+    kind: string
+    field: string
+    until: number
+  }): AsyncGenerator<DocumentKey, void, undefined> {
+    for await (const page of keyPages<DocumentKey>(this.#reads, {
+      table: 'documents',
+      keys: ['account_id', 'kind', 'document_id'],
+      keyOf: (row) => [row.accountId, row.kind, row.documentId],
+      only: { text: 'kind = ? AND created_at < ? AND body LIKE ?', values: [kind, until, `{"${field}":%`] },
+      read: async (rest, values) => {
+        const rows = await this.#reads.select({
+          text: `SELECT account_id, kind, document_id FROM {documents} ${rest}`,
+          values,
+          columns: { accountId: 'text', kind: 'text', documentId: 'text' },
+        })
+        return rows as unknown as DocumentKey[]
+      },
     }))
       yield* page
   }
