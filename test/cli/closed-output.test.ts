@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { credits } from '@farebox/core'
+import { credits, quantity } from '@farebox/core'
 import { Ledger } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
+import { databaseFolder } from '../support/database-folder.ts'
 import { createTestDatabase } from '../support/postgres.ts'
+import { farebox } from './run-farebox.ts'
 
 const main = join(import.meta.dirname, '../../packages/farebox/src/cli/main.ts')
 
@@ -48,4 +52,28 @@ test.skipIf(!existsSync('/dev/full'))('a command whose output has no room says s
     code: 1,
     errors: expect.stringMatching(/^farebox: the output cannot be written: ENOSPC: .*\n$/),
   })
+})
+
+test('a long list is printed as JSON a piece at a time, and all pieces are one list', async () => {
+  const folder = databaseFolder('long-lists')
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const store = join(folder, 'credits.db')
+  const ledger = new Ledger(sqlite({ filename: store }))
+  await ledger.migrate()
+  const ids = Array.from({ length: 1_001 }, (_, index) => `u${String(index).padStart(4, '0')}`)
+  await Promise.all(ids.map((accountId) => ledger.openAccount({ accountId, name: 'Ada, "[\\n"' })))
+  await ledger.grant({ accountId: 'u0000', amount: credits(5_000) })
+  const usage = { quantity: quantity(1), unit: 'requests' as const, rated: credits(1) }
+  for (const usageId of ids) await ledger.charge({ accountId: 'u0000', usageId, service: 'gpt', provider: 'gpt-4o', usage })
+  await ledger.close()
+  for (const [id, ...command] of [
+    ['account', 'accounts'],
+    ['usage', 'usage', 'u0000', '--records'],
+  ] as const) {
+    const { lines } = await farebox(...command, '--json', '--store', store)
+    expect(lines).toHaveLength(3)
+    const rows: Record<string, unknown>[] = JSON.parse(lines.join('\n'))
+    expect(lines.join('\n')).toBe(JSON.stringify(rows, null, 2))
+    expect(rows.map((row) => row[id])).toEqual(ids)
+  }
 })

@@ -330,6 +330,16 @@ describe('what cannot be imported is said in one line, and exit code 1', () => {
       async () => [await file('quote.csv', 'id,credit_balance', 'ada,5', '"eve,6', 'x,7')],
       /is no CSV from line \d on: Quote Not Closed/,
     ],
+    [
+      'the line where that quote opened, not where the file ends',
+      async () => [await file('quoted.csv', 'id,credit_balance', 'ada,5', '"eve,6', 'x,7', 'y,8', 'z,9')],
+      /is no CSV from line 3 on: Quote Not Closed/,
+    ],
+    [
+      'nor where another quote seems to close it',
+      async () => [await file('closing.csv', 'id,credit_balance', 'ada,5', '"eve,6', 'x,7', '"bob",8', 'z,9')],
+      /is no CSV from line 3 on: Invalid Closing Quote: .* at line 5/,
+    ],
     ['a SQLite file that is not there', async () => ['--from', join(folder, 'no.db'), '--table', 't'], /cannot open .*no\.db/],
     [
       'a table that is not there',

@@ -1,4 +1,7 @@
 import { credits } from '@farebox/core'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { simulated } from '@farebox/providers/simulated'
+import { createFarebox } from 'farebox'
 import { expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBox, storeNames } from './open-box.ts'
@@ -52,6 +55,28 @@ it('more answers than fit one statement are deleted, of every account', async ()
     const failed = await box.ledger.document(accountId, 'run_end', 'failed#1')
     expect(failed?.body).toEqual({ failed: 'TIMEOUT' })
   }
+})
+
+it('answers that were forgotten before are not read again', async () => {
+  let now = Date.now() - 2 * DAY
+  const store = sqlite({ filename: ':memory:', clock: () => now })
+  let rows = 0
+  const select = store.select.bind(store)
+  store.select = async (query) => {
+    const found = await select(query)
+    if (query.text.includes('{documents}')) rows += found.length
+    return found
+  }
+  const box = createFarebox({ store, providers: [simulated()], clock: () => now })
+  await box.ledger.migrate()
+  const { accountId } = await box.ledger.openAccount({ name: 'Ada' })
+  for (let index = 0; index < 20; index++)
+    await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId: `k${index}#1`, body: { answer: { index } } })
+  now += 2 * DAY
+  expect(await box.forgetAnswers({ olderThanMs: DAY })).toBe(20)
+  rows = 0
+  expect(await box.forgetAnswers({ olderThanMs: DAY })).toBe(0)
+  expect(rows).toBe(0)
 })
 
 it.each([0, -1, 3_599_999, Number.NaN, Number.POSITIVE_INFINITY, 3_600_000.5])(

@@ -261,6 +261,26 @@ describe('an option that is misspelt', () => {
     })
   })
 
+  it.each(['abc', Number.NaN, -1])(
+    'of a time to wait for prices that is %s is refused, as no price would be overdue',
+    async (wrong) => {
+      const box = await openBox()
+      await expect(box.reconcile({ priceOverdueMs: wrong as never })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: `priceOverdueMs must be milliseconds from 0, received ${wrong}`,
+      })
+    },
+  )
+
+  it.each(['abc', Number.NaN, 0])('of %s calls to consider is refused, as all would be read, or none', async (wrong) => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    await expect(box.recommendations({ accountId, callsMax: wrong as never })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: `callsMax must be a number above zero, received ${wrong}`,
+    })
+  })
+
   it('of an end is refused, as a misspelt time would not be waited for', async () => {
     const box = await openBox()
     await expect(box.close({ graceM: 5 } as never)).rejects.toMatchObject({

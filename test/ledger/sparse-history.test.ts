@@ -1,5 +1,5 @@
 import { credits, quantity } from '@farebox/core'
-import { Ledger, type LedgerDriver } from '@farebox/ledger'
+import { Ledger, type LedgerDriver, type Query } from '@farebox/ledger'
 import type { OpenLedger } from '@farebox/ledger/conformance'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgres } from './open-postgres.ts'
@@ -28,12 +28,13 @@ const databases: [name: string, open: OpenLedger, numbers: string, padded: strin
 
 describe.each(databases)('a search of a long history for few rows, on %s', (_, open, numbers, padded) => {
   let ledger: Ledger<never>
-  let queries = 0
+  let store: Awaited<ReturnType<OpenLedger>>
+  const queries: string[] = []
   const close: (() => Promise<unknown>)[] = []
   beforeEach(async () => {
-    const store = await open({ clock: () => LONG_AGO })
+    store = await open({ clock: () => LONG_AGO })
     close.push(store.cleanup)
-    ledger = new Ledger(counting(store.driver, () => queries++))
+    ledger = new Ledger(telling(store.driver, (text) => queries.push(text)))
     await ledger.migrate()
     await ledger.openAccount({ accountId: 'ada', name: 'Ada' })
     await ledger.grant({ accountId: 'ada', grantId: 'first', amount: credits(5) })
@@ -55,7 +56,7 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
         `INSERT INTO farebox_${table} (${columns.join(', ')}) ${numbers} SELECT ${values.join(', ')} FROM farebox_${table} CROSS JOIN numbers`,
       )
     }
-    queries = 0
+    queries.length = 0
   })
   afterEach(async () => {
     for (const step of close.splice(0)) await step()
@@ -91,7 +92,7 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
     const found = (await Array.fromAsync(search())).flat()
     isOver = true
     expect(found.map((row) => idOf(row as never))).toEqual(wanted.map(nameOf))
-    expect(queries).toBeGreaterThanOrEqual(ROWS / LOOKED_AT_MAX)
+    expect(queries.length).toBeGreaterThanOrEqual(ROWS / LOOKED_AT_MAX)
     expect(turns).toBeGreaterThanOrEqual(Math.floor(ROWS / LOOKED_AT_MAX))
   })
 
@@ -99,6 +100,37 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
     expect(await Array.fromAsync(ledger.history.usage({ from: LATER + 1 }))).toEqual([])
     expect(await Array.fromAsync(ledger.history.chargebacks())).toEqual([])
     expect(await Array.fromAsync(ledger.documentsBetween({ from: 0, until: LATER + 1, kind: 'other' }))).toEqual([])
+  })
+
+  test('reads the journal of an account once, however many of its grants were charged back', async () => {
+    await ledger.chargeback({ accountId: 'ada', grantId: 'first' })
+    await store.sql("UPDATE farebox_grants SET state = 'charged_back'")
+    queries.length = 0
+    expect(await Array.fromAsync(ledger.history.chargebacks())).toEqual([
+      [{ accountId: 'ada', grantId: 'first', at: expect.any(Number) }],
+    ])
+    expect(queries.filter((text) => text.includes('{journal}'))).toHaveLength(1)
+  })
+
+  test.each<[string, () => Promise<{ usageId: string }[]>]>([
+    ['one workflow', () => ledger.usageOf('ada', 'long')],
+    ['several workflows', async () => (await ledger.usageOfWorkflows('ada', ['long', 'none'])).get('long') ?? []],
+  ])('of %s with thousands of records reads them in turns, oldest first', async (_name, read) => {
+    await store.sql("UPDATE farebox_usage_records SET workflow_id = 'long', sequence = 1000000 - sequence")
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const records = await read()
+    isOver = true
+    expect(records.map(({ usageId }) => usageId)).toEqual([
+      ...Array.from({ length: ROWS }, (_none, index) => nameOf(ROWS - index)),
+      'first',
+    ])
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(ROWS / 500))
   })
 
   test('and a page that is full goes on behind its last row', async () => {
@@ -109,12 +141,15 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
 })
 
 /** The same driver, which tells of each query. */
-function counting<Transaction>(driver: LedgerDriver<Transaction>, onQuery: () => void): LedgerDriver<Transaction> {
+function telling<Transaction>(driver: LedgerDriver<Transaction>, onQuery: (text: string) => void): LedgerDriver<Transaction> {
   return new Proxy(driver, {
     get(target, name) {
-      if (name === 'select') onQuery()
       const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
+      if (typeof value !== 'function') return value
+      return (...given: unknown[]) => {
+        if (name === 'select') onQuery((given[0] as Query).text)
+        return Reflect.apply(value, target, given)
+      }
     },
   })
 }

@@ -3,8 +3,8 @@ import type { UsageRow } from '@farebox/ledger'
 import { refundableOf } from './refund-usage.ts'
 
 /** A usage record that was charged for. Its id is what a refund names. */
-export interface Charge {
-  record: UsageRow
+export interface Charge<Row = UsageRow> {
+  record: Row
   /** What can still be given back. */
   refundable: Credits
 }
@@ -14,7 +14,9 @@ export interface Charge {
  *
  * @param records  with all of their corrections
  */
-export function chargesOf(records: readonly UsageRow[]): Charge[] {
+export function chargesOf<Row extends Pick<UsageRow, 'usageId' | 'corrects' | 'charged'>>(
+  records: readonly Row[],
+): Charge<Row>[] {
   const corrections = Map.groupBy(records, ({ corrects }) => corrects)
   return (
     records

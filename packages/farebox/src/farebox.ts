@@ -420,7 +420,8 @@ export class Farebox {
    * them from the recorded decisions and usage, and calls no provider. It considers the newest 2,000 calls, unless `callsMax`
    * says otherwise.
    *
-   * @throws {InvalidInputError} a field of the input is unknown, such as `name` for `workflowName`
+   * @throws {InvalidInputError} a field of the input is unknown, such as `name` for `workflowName`, or `callsMax` is no number above
+   *   zero
    */
   async recommendations(input: RecommendInput): Promise<RecommendationReport> {
     return recommendationReport(await findSavings(this.#replayParts(), input))

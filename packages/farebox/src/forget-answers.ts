@@ -18,7 +18,7 @@ const AT_ONCE = 500
 
 /** Replaces old answers to requests with an idempotency key. Returns how many there were. */
 export async function forgetAnswers(
-  ledger: Pick<Ledger, 'documentsBetween' | 'overwriteDocuments'>,
+  ledger: Pick<Ledger, 'documentsBeginningWith' | 'overwriteDocuments'>,
   options: ForgetAnswersOptions,
   now: number,
 ): Promise<number> {
@@ -38,10 +38,12 @@ export async function forgetAnswers(
     onForgotten?.(documentIds.length)
     documentIds = []
   }
-  for await (const end of ledger.documentsBetween({ from: 0, until: now - olderThanMs, kind: 'run_end' })) {
+  // Those forgotten already are told apart in the database: in the end, there are many times as many.
+  const kept = ledger.documentsBeginningWith({ kind: 'run_end', field: 'answer', until: now - olderThanMs })
+  for await (const end of kept) {
     if (end.accountId !== accountId || documentIds.length === AT_ONCE) await forget()
     accountId = end.accountId
-    if (Object.hasOwn(end.body as object, 'answer')) documentIds.push(end.documentId)
+    documentIds.push(end.documentId)
   }
   await forget()
   return forgotten

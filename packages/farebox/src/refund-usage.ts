@@ -30,7 +30,7 @@ export async function refundUsage(ledger: Pick<Ledger, 'refund' | 'usageRecord'>
 }
 
 /** What can still be given back of the charge of a usage record. */
-export function refundableOf(record: UsageRow, corrections: readonly UsageRow[]): Credits {
+export function refundableOf(record: Pick<UsageRow, 'charged'>, corrections: readonly Pick<UsageRow, 'charged'>[]): Credits {
   const left = corrections.reduce((sum, { charged }) => sum + charged, record.charged as bigint)
   return microCredits(left > 0n ? left : 0n)
 }

@@ -102,6 +102,7 @@ export class LedgerHistory {
   /** Grants that were charged back in a range of time, each once, in the order of their accounts. */
   async *chargebacks(range: HistoryRange = {}): AsyncGenerator<ChargedBackGrant[], void, undefined> {
     const { accountId, from = 0, until = END_OF_TIME } = checkRange(range)
+    let read: string | undefined
     for await (const page of this.#pages(
       'grants',
       'grant_id',
@@ -109,30 +110,35 @@ export class LedgerHistory {
       ({ grantId }) => grantId,
       "state = 'charged_back'",
     )) {
-      for (const [account, grants] of Map.groupBy(page, (grant) => grant.accountId)) {
-        const told = await this.#chargebacksOf(account, new Set(grants.map(({ grantId }) => grantId)))
-        const within = told.filter(({ at }) => at >= from && at < until)
-        if (within.length > 0) yield within
+      for (const account of new Set(page.map((grant) => grant.accountId))) {
+        // The grants of an account may be on several pages, and its journal tells of all of them.
+        if (account === read) continue
+        read = account
+        for await (const told of this.#chargebacksOf(account)) {
+          const within = told.filter(({ at }) => at >= from && at < until)
+          if (within.length > 0) yield within
+        }
       }
     }
   }
 
-  /** When these grants were first charged back. Leaves out those that went with the grant that they were carried over from. */
-  async #chargebacksOf(accountId: string, grantIds: Set<string>): Promise<ChargedBackGrant[]> {
-    const told: ChargedBackGrant[] = []
+  /** When grants of an account were first charged back. Leaves out those that went with the grant that they were carried over from. */
+  async *#chargebacksOf(accountId: string): AsyncGenerator<ChargedBackGrant[], void, undefined> {
+    const seen = new Set<string>()
     const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [accountId])
     const last = account?.sequence ?? 0
-    for (let after = 0; after < last && grantIds.size > 0; after += SPAN) {
+    for (let after = 0; after < last; after += SPAN) {
       const rest = "WHERE account_id = ? AND sequence > ? AND sequence <= ? AND verb = 'chargeback' ORDER BY sequence"
       const entries = (await this.#rows('journal', rest, [accountId, after, after + SPAN])).map(decodeEntry)
-      for (const { at, outcome } of entries) {
+      yield entries.flatMap(({ at, outcome }) => {
         const { grantId } = outcome as { grantId: string }
-        if (grantIds.delete(grantId)) told.push({ accountId, grantId, at })
-      }
+        if (seen.has(grantId)) return []
+        seen.add(grantId)
+        return [{ accountId, grantId, at }]
+      })
       // Lets other work of this process run before going on with a long journal.
       await setImmediate()
     }
-    return told
   }
 
   /** The grants of one account with these ids, leaving out unknown ones. */

@@ -56,12 +56,8 @@ export class KeyRing {
       this.#rows('api_keys', 'WHERE account_id = ? ORDER BY created_at DESC, api_key_id', [accountId]),
       this.#rows('api_key_services', 'WHERE account_id = ? ORDER BY service_type, provider NULLS FIRST', [accountId]),
     ])
-    return keys.map((row) =>
-      summaryOf(
-        row,
-        services.filter(({ apiKeyId }) => apiKeyId === row.apiKeyId),
-      ),
-    )
+    const byKey = Map.groupBy(services, ({ apiKeyId }) => apiKeyId)
+    return keys.map((row) => summaryOf(row, byKey.get(row.apiKeyId) ?? []))
   }
 
   /** Drops a key from the cache, because it was changed. */
@@ -132,8 +128,7 @@ export function keyPermission(
   return row?.enabled ? { costLimitPerRequest: row.costLimitPerRequest } : undefined
 }
 
-/** No key is empty or very long. */
-/** Whether it may be a secret at all. Hosts pass on what a request carries, which may be nothing, or a header given twice. */
+/** Whether it may be a secret at all. No key is empty or very long. Hosts pass on what a request carries, which may be nothing, or a header given twice. */
 function isOfLength(secret: string): boolean {
   return typeof secret === 'string' && secret.length > 0 && secret.length <= 512
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Credits, checkOptionNames, InvalidOptionError, microCredits, type Service } from '@farebox/core'
 import { type BreakdownFilter, type Breakdowns, breakdowns } from './breakdowns.ts'
 import { checkInteger, checkKnownId, checkLimit, checkSought, checkText, isPrintable } from './check-input.ts'
@@ -150,6 +151,11 @@ export interface TimeRange {
   until: number
 }
 
+type DocumentKey = Pick<DocumentRow, 'accountId' | 'kind' | 'documentId'>
+
+/** How many usage records one query decodes at most. */
+const USAGE_AT_ONCE = 500
+
 const IN_RANGE = 'created_at >= ? AND created_at < ?'
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
 
@@ -299,10 +305,7 @@ export abstract class LedgerReader {
 
   /** The usage records of a workflow, oldest first. */
   async usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
-    return this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ? ORDER BY sequence', [
-      checkText('accountId', accountId),
-      checkSought('workflowId', workflowId),
-    ])
+    return this.#usageWhere(checkText('accountId', accountId), 'workflow_id = ?', checkSought('workflowId', workflowId))
   }
 
   /**
@@ -326,10 +329,8 @@ export abstract class LedgerReader {
   async usageOfWorkflows(accountId: string, workflowIds: readonly string[]): Promise<Map<string, UsageRow[]>> {
     if (!Array.isArray(workflowIds)) throw new InvalidInputError('workflowIds', 'must be a list of ids')
     if (workflowIds.length === 0) return new Map()
-    const rows = await this.#rows('usage_records', 'WHERE account_id = ? AND workflow_id = ANY(?) ORDER BY sequence', [
-      checkText('accountId', accountId),
-      workflowIds.map((workflowId, index) => checkSought(`workflowIds[${index}]`, workflowId)),
-    ])
+    const sought = workflowIds.map((workflowId, index) => checkSought(`workflowIds[${index}]`, workflowId))
+    const rows = await this.#usageWhere(checkText('accountId', accountId), 'workflow_id = ANY(?)', sought)
     return Map.groupBy(rows, ({ workflowId }) => workflowId ?? '')
   }
 
@@ -364,6 +365,36 @@ export abstract class LedgerReader {
         values: [checkSought('kind', kind), checkInteger('from', from), checkInteger('until', until)],
       },
       read: (rest, values) => this.#rows('documents', rest, values),
+    }))
+      yield* page
+  }
+
+  /**
+   * @internal The documents of one kind, saved before `until`, whose bodies begin with a field of this name. The database looks at
+   * the bodies, and sends none.
+   */
+  async *documentsBeginningWith({
+    kind,
+    field,
+    until,
+  }: {
+    kind: string
+    field: string
+    until: number
+  }): AsyncGenerator<DocumentKey, void, undefined> {
+    for await (const page of keyPages<DocumentKey>(this.#reads, {
+      table: 'documents',
+      keys: ['account_id', 'kind', 'document_id'],
+      keyOf: (row) => [row.accountId, row.kind, row.documentId],
+      only: { text: 'kind = ? AND created_at < ? AND body LIKE ?', values: [kind, until, `{"${field}":%`] },
+      read: async (rest, values) => {
+        const rows = await this.#reads.select({
+          text: `SELECT account_id, kind, document_id FROM {documents} ${rest}`,
+          values,
+          columns: { accountId: 'text', kind: 'text', documentId: 'text' },
+        })
+        return rows as unknown as DocumentKey[]
+      },
     }))
       yield* page
   }
@@ -550,6 +581,28 @@ export abstract class LedgerReader {
     const [account] = await this.#rows('accounts', 'WHERE account_id = ?', [checkText('accountId', accountId)])
     if (!account) throw new NotFoundError('ACCOUNT_NOT_FOUND', accountId)
     return account
+  }
+
+  /** Usage records of one account, oldest first. SQLite reads on the event loop, so many are read a few hundred at a time. */
+  async #usageWhere(accountId: string, condition: string, sought: Query['values'][number]): Promise<UsageRow[]> {
+    const where = `WHERE account_id = ? AND ${condition}`
+    const few = await this.#rows('usage_records', `${where} LIMIT ?`, [accountId, sought, USAGE_AT_ONCE + 1])
+    return (few.length > USAGE_AT_ONCE ? await this.#manyUsageWhere(accountId, where, sought) : few).sort(
+      (left, right) => left.sequence - right.sequence,
+    )
+  }
+
+  async #manyUsageWhere(accountId: string, where: string, sought: Query['values'][number]): Promise<UsageRow[]> {
+    const text = `SELECT usage_id FROM {usage_records} ${where}`
+    const found = await this.#reads.select({ text, values: [accountId, sought], columns: { usageId: 'text' } })
+    const ids = found.map(({ usageId }) => String(usageId))
+    const rows: UsageRow[] = []
+    for (let start = 0; start < ids.length; start += USAGE_AT_ONCE) {
+      await setImmediate()
+      const some = ids.slice(start, start + USAGE_AT_ONCE)
+      rows.push(...(await this.#rows('usage_records', 'WHERE account_id = ? AND usage_id = ANY(?)', [accountId, some])))
+    }
+    return rows
   }
 
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {

@@ -31,23 +31,9 @@ const GRANT_ID = 'the id of the grant: grant prints it, and export --kind purcha
 export function addAccountCommands(shell: Shell): void {
   const { terminal } = shell
 
-  shell.command('accounts', 'list accounts with their balances').action((shared: Shared) =>
-    shell.withLedger(shared, async (ledger) => {
-      const rows: object[] = []
-      for await (const accountId of allAccounts(ledger)) {
-        const { name, balance, held, available, isFrozen } = await ledger.balance(accountId)
-        rows.push({
-          account: accountId,
-          name,
-          balance: formatCredits(balance),
-          held: formatCredits(held),
-          available: formatCredits(available),
-          ...(isFrozen && { frozen: isFrozen }),
-        })
-      }
-      shell.print(shared, rows)
-    }),
-  )
+  shell
+    .command('accounts', 'list accounts with their balances')
+    .action((shared: Shared) => shell.withLedger(shared, (ledger) => shell.printEach(shared, accountRows(ledger), 'account')))
 
   shell
     .command('open-account', 'open an account')
@@ -171,7 +157,7 @@ export function addAccountCommands(shell: Shell): void {
         // A missing account has used nothing either. Reading its balance makes that an error.
         await ledger.balance(accountId)
         const filter = await usageFilter(ledger, accountId, shared)
-        if (shared.records) return printCharges(shell, shared, ledger, filter)
+        if (shared.records) return shell.printEach(shared, chargeRows(shell, ledger, filter), 'charge')
         if (shared.granularity || shared.by) return printSeries(shell, shared, ledger, filter)
         const report = await usageReport(ledger, filter)
         if (shared.json) return terminal.line(JSON.stringify(report, null, 2))
@@ -179,6 +165,20 @@ export function addAccountCommands(shell: Shell): void {
         terminal.line(counted(report.total_credits_exact ?? report.total_credits, 'credit'))
       }),
     )
+}
+
+async function* accountRows(ledger: Ledger): AsyncGenerator<object, void, undefined> {
+  for await (const accountId of allAccounts(ledger)) {
+    const { name, balance, held, available, isFrozen } = await ledger.balance(accountId)
+    yield {
+      account: accountId,
+      name,
+      balance: formatCredits(balance),
+      held: formatCredits(held),
+      available: formatCredits(available),
+      ...(isFrozen && { frozen: isFrozen }),
+    }
+  }
 }
 
 /** A line with its exact credits alone: in whole credits, the lines would not come to the total below them. */
@@ -237,28 +237,32 @@ async function printSeries(shell: Shell, options: UsageOptions, ledger: Ledger, 
   shell.print(options, rows)
 }
 
-async function printCharges(shell: Shell, options: UsageOptions, ledger: Ledger, filter: BreakdownFilter): Promise<void> {
+/** Charges in the order in which they were written. Their details are most of a record, and not kept. */
+async function* chargeRows(shell: Shell, ledger: Ledger, filter: BreakdownFilter): AsyncGenerator<object, void, undefined> {
+  const { terminal } = shell
   const { accountId, from, to = Number.POSITIVE_INFINITY, service, provider, workflowName, apiKeyId, userId } = filter
   const workflows = workflowName === undefined ? undefined : await workflowIds(ledger, accountId, workflowName)
-  const records: UsageRow[] = []
+  const records: ChargedRow[] = []
+  let read = 0
   // Corrections may be later than what they correct.
   for await (const page of ledger.history.usage({ accountId, from })) {
-    records.push(
-      ...page.filter(
-        (row) =>
-          (row.corrects !== null || row.createdAt < to) &&
-          (service === undefined || row.service === service) &&
-          (provider === undefined || row.provider === provider) &&
-          (apiKeyId === undefined || row.apiKeyId === apiKeyId) &&
-          (userId === undefined || row.userId === userId) &&
-          (!workflows || workflows.has(row.workflowId ?? '')),
-      ),
-    )
+    for (const row of page) {
+      if (
+        (row.corrects !== null || row.createdAt < to) &&
+        (service === undefined || row.service === service) &&
+        (provider === undefined || row.provider === provider) &&
+        (apiKeyId === undefined || row.apiKeyId === apiKeyId) &&
+        (userId === undefined || row.userId === userId) &&
+        (!workflows || workflows.has(row.workflowId ?? ''))
+      )
+        records.push(chargedRow(row))
+    }
+    read += page.length
+    terminal.progress?.(`${counted(read, 'record')} read`)
   }
   records.sort((left, right) => left.sequence - right.sequence)
-  shell.print(
-    options,
-    chargesOf(records).map(({ record, refundable }) => ({
+  for (const { record, refundable } of chargesOf(records)) {
+    yield {
       usage: record.usageId,
       charged_at: new Date(record.createdAt).toISOString(),
       workflow: record.workflowId,
@@ -266,8 +270,17 @@ async function printCharges(shell: Shell, options: UsageOptions, ledger: Ledger,
       provider: record.provider,
       credits: formatCredits(record.charged),
       refundable: formatCredits(refundable),
-    })),
-  )
+    }
+  }
+}
+
+type ChargedRow = Pick<
+  UsageRow,
+  'usageId' | 'sequence' | 'createdAt' | 'workflowId' | 'service' | 'provider' | 'charged' | 'corrects'
+>
+
+function chargedRow({ usageId, sequence, createdAt, workflowId, service, provider, charged, corrects }: UsageRow): ChargedRow {
+  return { usageId, sequence, createdAt, workflowId, service, provider, charged, corrects }
 }
 
 /** The workflows of an account with one name. */

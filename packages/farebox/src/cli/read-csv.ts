@@ -25,10 +25,16 @@ export function readCsvBalances(options: CsvOptions): AsyncIterable<BalanceRow |
 }
 
 async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | UnreadableRow> {
+  /** The last line of the last record that the parser understood. It is ahead of what was read from it. */
+  let understood = 0
   const parser = parse({
     bom: true,
     delimiter: options.delimiter,
     info: true,
+    on_record: (record, { lines }) => {
+      understood = lines
+      return record
+    },
     max_record_size: RECORD_BYTES_MAX,
     // All of them: a file joined from two may mix them, and by default the parser expects the first one throughout.
     record_delimiter: ['\r\n', '\n', '\r'],
@@ -48,7 +54,7 @@ async function* read(options: CsvOptions): AsyncGenerator<BalanceRow | Unreadabl
     }
     if (!columns) throw new InvalidOptionError(`${options.path} is empty: its first line must name the columns`)
   } catch (error) {
-    throw explained(error, options.path)
+    throw explained(error, options.path, understood + 1)
   } finally {
     file.destroy()
     parser.destroy()
@@ -90,9 +96,10 @@ function rowOf(record: readonly string[], columns: Columns, line: number): Balan
   return { line, accountId: record[columns.id] ?? '', credits: record[columns.balance] ?? '', ...(name && { name }) }
 }
 
-function explained(error: unknown, path: string): unknown {
+/** @param line  where the record that was not understood begins: a missing quote is noticed much later */
+function explained(error: unknown, path: string, line: number): unknown {
   if (error instanceof CsvError) {
-    return new InvalidOptionError(`${path} is no CSV from line ${error.lines} on: ${error.message}`, { cause: error })
+    return new InvalidOptionError(`${path} is no CSV from line ${line} on: ${error.message}`, { cause: error })
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ENOENT') return new InvalidOptionError(`there is no file ${path}`)

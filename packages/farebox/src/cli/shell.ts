@@ -1,8 +1,15 @@
+import { setImmediate } from 'node:timers/promises'
 import { InvalidOptionError } from '@farebox/core'
 import { type Ledger, SchemaVersionError } from '@farebox/ledger'
 import type { Command } from 'commander'
+import { counted } from './counted.ts'
 import { openStore, type StoreOptions } from './store.ts'
 import type { Terminal } from './terminal.ts'
+
+/** How many rows of JSON are printed at once. */
+const PRINTED_AT_ONCE = 500
+/** Rows between two progress messages. */
+const PROGRESS = 1_000
 
 /** The options of every command that works on a store. */
 export interface Shared {
@@ -40,6 +47,36 @@ export class Shell {
     if (shared.json) this.terminal.line(JSON.stringify(rows, null, 2))
     else if (rows.length > 0) this.terminal.table(rows)
     else this.terminal.line('nothing found')
+  }
+
+  /**
+   * Prints rows as they come. JSON goes out a few hundred rows at a time, so that any number fits into memory and a reader that
+   * stops is noticed. A table needs them all, for its columns are as wide as the widest cell.
+   *
+   * @param what  what the rows are, to show how many were read
+   */
+  async printEach(shared: Pick<Shared, 'json'>, rows: AsyncIterable<object>, what: string): Promise<void> {
+    const { terminal } = this
+    const kept: object[] = []
+    let count = 0
+    let isBegun = false
+    const flush = (end: string) => {
+      const lines = kept.splice(0).map((row) => `  ${JSON.stringify(row, null, 2).replaceAll('\n', '\n  ')}`)
+      if (lines.length > 0) terminal.line(`${isBegun ? '' : '[\n'}${lines.join(',\n')}${end}`)
+      isBegun = true
+    }
+    for await (const row of rows) {
+      if (shared.json && kept.length === PRINTED_AT_ONCE) {
+        flush(',')
+        await setImmediate()
+      }
+      kept.push(row)
+      count += 1
+      if (count % PROGRESS === 0) terminal.progress?.(counted(count, what))
+    }
+    terminal.progress?.('')
+    if (shared.json && count > 0) flush('\n]')
+    else this.print(shared, kept)
   }
 
   /** Opens the store, works on it, and closes it again. */

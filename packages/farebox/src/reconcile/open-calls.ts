@@ -31,8 +31,34 @@ interface FoundRecord {
   record: ProviderRecord
 }
 
+/** Open calls, in the order in which they were dialled. */
+export class OpenCalls {
+  readonly calls: readonly OpenCall[]
+  readonly #byId = new Map<string, OpenCall>()
+  readonly #byNumber: ReadonlyMap<string, readonly OpenCall[]>
+
+  constructor(calls: readonly OpenCall[]) {
+    this.calls = calls
+    for (const call of calls) if (call.callId !== undefined && !this.#byId.has(call.callId)) this.#byId.set(call.callId, call)
+    this.#byNumber = Map.groupBy(calls, ({ note }) => note.to)
+  }
+
+  /**
+   * Adds a record to the candidates of the call that it belongs to by id, or else of every call that it could belong to.
+   *
+   * @returns whether there is any
+   */
+  offer(adapter: ProviderAdapter, record: ProviderRecord): boolean {
+    const owner = this.#byId.get(record.requestId)
+    const calls = owner ? [owner] : (this.#byNumber.get(record.to ?? '') ?? [])
+    const found = calls.filter((call) => call.couldBe(record))
+    for (const call of found) call.candidates.push({ adapter, record })
+    return found.length > 0
+  }
+}
+
 /** Reads the open calls of a time range. */
-export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from: number; until: number }): Promise<OpenCall[]> {
+export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from: number; until: number }): Promise<OpenCalls> {
   const unknown = new Map<string, string | null>()
   for await (const { accountId, documentId, body } of ledger.documentsBetween({ ...range, kind: PHONE_CALL_UNKNOWN })) {
     unknown.set(`${accountId}\0${documentId}`, (body as { call_id: string | null }).call_id)
@@ -42,7 +68,7 @@ export async function openCalls(ledger: Ledger, ours: OurRecords, range: { from:
     if (ours.has(document.accountId, document.documentId)) continue
     open.push(openCall(document, unknown.get(`${document.accountId}\0${document.documentId}`)))
   }
-  return open.sort((left, right) => left.note.at - right.note.at)
+  return new OpenCalls(open.sort((left, right) => left.note.at - right.note.at))
 }
 
 function openCall({ accountId, documentId, body }: DocumentRow, callId: string | null | undefined): OpenCall {
@@ -66,12 +92,6 @@ export function isWithin({ from, until }: { from: number; until: number }, { not
   return note.at >= from && note.at < until
 }
 
-/** Adds a record to the candidates of the call that it belongs to by id, or else of every call that it could belong to. */
-export function offerRecord(open: readonly OpenCall[], adapter: ProviderAdapter, record: ProviderRecord): void {
-  const owner = open.find(({ callId }) => callId === record.requestId)
-  for (const call of owner ? [owner] : open) if (call.couldBe(record)) call.candidates.push({ adapter, record })
-}
-
 /** Assigns each record to at most one call, and each call at most one record, nearest in time first. */
 function matchCalls(open: readonly OpenCall[]): Map<OpenCall, FoundRecord> {
   const pairs = open.flatMap((call) =>
@@ -91,8 +111,9 @@ function matchCalls(open: readonly OpenCall[]): Map<OpenCall, FoundRecord> {
 /** Charges the calls of the range that did take place, and closes those that did not. */
 export async function resolveCalls(run: Run, canAsk: boolean): Promise<Difference[]> {
   const differences: Difference[] = []
-  const matched = matchCalls(run.open)
-  for (const call of run.open) {
+  const { calls } = run.open
+  const matched = matchCalls(calls)
+  for (const call of calls) {
     const isOver = call.isGivenUp || run.now > call.note.until + CLOCKS_MS
     if (!isOver || !isWithin(run.report, call)) continue
     const found = matched.get(call)

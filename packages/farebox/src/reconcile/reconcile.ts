@@ -18,9 +18,8 @@ import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
 import { lastPartOf } from '../live/live-meter.ts'
-import { pricedModelOf } from '../priced-model.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
-import { isWithin, type OpenCall, offerRecord, openCalls, resolveCalls } from './open-calls.ts'
+import { isWithin, type OpenCalls, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, isDecision, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
 
 /** The options of a comparison with the providers' records. */
@@ -67,7 +66,8 @@ const SETTLING_MS = 15 * 60_000
  * phone calls whose outcome was unknown. It is safe to run at any time, repeatedly, and from several processes, because each
  * correction has its own id.
  *
- * @throws {InvalidOptionError} an option is unknown, `isDryRun` is not true or false, or `from` is not before `until`
+ * @throws {InvalidOptionError} an option is unknown, `isDryRun` is not true or false, `priceOverdueMs` is no number from 0, or `from`
+ *   is not before `until`
  */
 export async function reconcile(parts: ReconcileParts, options: ReconcileOptions = {}): Promise<ReconcileReport> {
   // A misspelt `isDryRun` would otherwise correct, and a misspelt `until` compare another range.
@@ -75,6 +75,9 @@ export async function reconcile(parts: ReconcileParts, options: ReconcileOptions
   const { isDryRun = false } = options
   if (typeof isDryRun !== 'boolean')
     throw new InvalidOptionError(`isDryRun must be true or false, received ${JSON.stringify(isDryRun)}`)
+  const { priceOverdueMs = DAY_MS } = options
+  if (!(typeof priceOverdueMs === 'number' && priceOverdueMs >= 0))
+    throw new InvalidOptionError(`priceOverdueMs must be milliseconds from 0, received ${priceOverdueMs}`)
   const now = parts.clock()
   const until = options.until ?? now
   const from = options.from ?? until - 3 * DAY_MS
@@ -115,20 +118,22 @@ export interface Run extends ReconcileParts {
   ours: OurRecords
   report: ReconcileReport
   /** Also those dialled before and after the range: a record may be theirs. */
-  open: readonly OpenCall[]
+  open: OpenCalls
 }
 
 async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void> {
   const { report, options, open, ours, now } = run
-  const seen = new Set<string>()
+  /** The requests of the provider that are known here, and the ids of the others. */
+  const [seen, unknown] = [new Set<OurRecord>(), new Set<string>()]
   const signal = options.signal ?? new AbortController().signal
   const context = { signal, attemptId: `reconcile-${adapter.name}` }
   const until = endOfRecords(run)
   for await (const record of adapter.records?.({ from: report.from - LONGEST_MS, until }, context) ?? []) {
     if (signal.aborted) throw signal.reason
     options.onRecord?.(adapter.name, record)
-    seen.add(record.requestId)
     const known = ours.find(adapter.name, record.requestId)
+    if (known) seen.add(known)
+    else unknown.add(record.requestId)
     if (known && record.at >= report.until) continue
     if (known && !(await isComparable(run, known, record))) continue
     const differences = known ? await compare(run, known, record) : undefined
@@ -137,8 +142,8 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
       if (differences.length === 0) report.agreed += 1
     } else if (ours.isMentioned(record.requestId)) {
       // The host's own code recorded it, without anything to compare.
-    } else if (record.service === 'phone' && open.some((call) => call.couldBe(record))) {
-      offerRecord(open, adapter, record)
+    } else if (record.service === 'phone' && open.offer(adapter, record)) {
+      // It is settled once the records of all providers are known.
     } else if (record.status === 'final' && record.at >= report.from && record.at < Math.min(report.until, now - SETTLING_MS)) {
       const { requestId, at, cost } = record
       report.differences.push({ type: 'not_recorded', adapter: adapter.name, requestId, at, cost })
@@ -146,19 +151,20 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
   }
   // An adapter that was aborted may just end, and what it did not tell is no proof.
   if (signal.aborted) throw signal.reason
-  report.adapters.push({ name: adapter.name, records: seen.size })
-  for (const { adapter: name, requestId, row, unfinishedHoldId } of ours.all()) {
+  report.adapters.push({ name: adapter.name, records: seen.size + unknown.size })
+  for (const record of ours.of(adapter.name)) {
+    const { requestId, row, unfinishedHoldId } = record
     const isDue =
       unfinishedHoldId === undefined && row.createdAt >= report.from && row.createdAt < Math.min(report.until, now - SETTLING_MS)
-    if (name !== adapter.name || seen.has(requestId) || !isDue || !sells(adapter, row.service)) continue
+    if (seen.has(record) || !isDue || !sells(adapter, row.service)) continue
     const { accountId, usageId } = row
-    report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: name, requestId })
+    report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: adapter.name, requestId })
   }
 }
 
 /** The end of the records to ask for: a call that was dialled within the range may have begun after its end. */
 function endOfRecords({ report, open, now }: Run): number {
-  const ends = open.filter((call) => isWithin(report, call)).map(({ note }) => note.until + 1)
+  const ends = open.calls.filter((call) => isWithin(report, call)).map(({ note }) => note.until + 1)
   return ends.reduce((last, end) => Math.max(last, Math.min(end, now)), report.until)
 }
 
@@ -263,9 +269,12 @@ async function setRight(
  * Writes the last part of live work in its process's stead, without usage. If the process was only asleep, or its parts wait in a
  * spool, they can no longer be charged.
  */
-async function endUnfinished(ledger: Ledger, { row, adapter, requestId, at, numbers }: OurRecord, holdId: string): Promise<void> {
-  const { accountId, usageId, provider, model, unit, certainty, priceVersion, details } = row
-  const { explanation } = details as { explanation?: unknown }
+async function endUnfinished(ledger: Ledger, ours: OurRecord, holdId: string): Promise<void> {
+  const { row, adapter, requestId, at, numbers, charges } = ours
+  const { accountId, usageId, provider, model, unit, certainty, priceVersion } = row
+  // After the last part, which is not written, comes the latest one.
+  const { record: latest } = await ledger.usageRecord(accountId, charges[1]?.usageId ?? usageId)
+  const { explanation } = latest.details as { explanation?: unknown }
   await ledger.settleHold({
     accountId,
     holdId,
@@ -321,9 +330,9 @@ function spread(total: bigint, amounts: readonly bigint[]): bigint[] {
  * of it. Its cost is what the cost book makes of that count.
  */
 function priceOf({ prices }: Run, ours: OurRecord, theirs: readonly UsageQuantity[]): { charge: Credits; cost?: NanoUsd } {
-  const { row, at, numbers, charges, quantities } = ours
+  const { row, pricedModel, at, numbers, charges, quantities } = ours
   const { service, provider } = row
-  const source = { service, provider, model: pricedModelOf(row), at, ...numbers }
+  const source = { service, provider, model: pricedModel, at, ...numbers }
   const [whole, counted] = [prices.price(source, theirs), prices.price(source, quantities)]
   const due = charges.reduce((sum, { dueAtFirst }) => sum + dueAtFirst, chargeOf(whole.rating) - chargeOf(counted.rating))
   return { charge: microCredits(due > 0n ? due : 0n), cost: whole.priced.cost }

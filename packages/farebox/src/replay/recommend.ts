@@ -1,10 +1,12 @@
-import { type BreakdownFilter, checkFieldNames, type FieldNames, type Ledger } from '@farebox/ledger'
+import { setImmediate } from 'node:timers/promises'
+import { type BreakdownFilter, checkFieldNames, type FieldNames, InvalidInputError, type Ledger } from '@farebox/ledger'
 import { ChangeSums, type MovedUnits } from './change-sums.ts'
 import { type ConfigurationChange, changesFor, wholeChanges } from './configuration-changes.ts'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import type { RecordedCall } from './recorded-call.ts'
 import { CallReplay } from './replay-call.ts'
 import { ReplayPrices } from './replay-prices.ts'
+import type { ReplayedCall } from './replay-workflow.ts'
 import { keysOf, type SimulateParts } from './simulate.ts'
 
 /** Selects the usage to search for savings. */
@@ -57,6 +59,8 @@ const known: FieldNames<RecommendInput> = {
   signal: true,
 }
 const CALLS_MAX = 2_000
+/** How many calls are replayed before other work of the process gets its turn. */
+const REPLAYS_AT_ONCE = 1_000
 const MONTH_MS = 30 * 86_400_000
 
 /** Sums by workflow name, then by service (or `WHOLE` for all), then by change. */
@@ -66,11 +70,13 @@ type Tally = Map<string, Map<string, Map<ConfigurationChange, ChangeSums>>>
  * Replays recorded calls under each change of configuration that may make them cheaper, at the prices of their time. Leaves out
  * changes that save nothing, that would save nothing at today's prices, or that would leave a call without a provider.
  *
- * @throws {InvalidInputError} a field of the input is unknown
+ * @throws {InvalidInputError} a field of the input is unknown, or `callsMax` is no number above zero
  */
 export async function findSavings(parts: SimulateParts & { ledger: Ledger }, input: RecommendInput): Promise<Savings> {
   checkFieldNames(input, known, 'recommendations()')
   const { accountId, workflowName, apiKeyId, userId, service, provider, callsMax = CALLS_MAX, onProgress, signal } = input
+  if (!(typeof callsMax === 'number' && callsMax > 0))
+    throw new InvalidInputError('callsMax', `must be a number above zero, received ${callsMax}`)
   const to = input.to ?? parts.now
   const from = input.from ?? Math.max(0, to - MONTH_MS)
   const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, accountId) })
@@ -83,7 +89,7 @@ export async function findSavings(parts: SimulateParts & { ledger: Ledger }, inp
   for (;;) {
     const next = await workflows.next()
     if (next.done) return { from, to, ...tally.counts, isComplete: next.value, savings: tally.best() }
-    tally.add(next.value)
+    await tally.add(next.value)
   }
 }
 
@@ -97,6 +103,7 @@ class SavingsTally {
   /** Changes to every service. Empty if the input selects a service or provider. */
   readonly #wholeChanges: readonly ConfigurationChange[]
   readonly #tally: Tally = new Map()
+  #replays = 0
   readonly #changes = new Map<string, readonly ConfigurationChange[]>()
   /** Changes by wire form, so that the same change found for different calls shares one sum. */
   readonly #byWire = new Map<string, ConfigurationChange>()
@@ -122,23 +129,23 @@ class SavingsTally {
    * Adds all calls of a workflow. Calls that a change also affects are counted even if the input does not select them: those of
    * other providers of the service, and those of another service that follow the same field.
    */
-  add({ name, calls }: RecordedWorkflow): void {
+  async add({ name, calls }: RecordedWorkflow): Promise<void> {
     const { service: only, provider } = this.#asked
     this.counts.workflows += 1
     for (const [service, ofService] of Map.groupBy(calls, (call) => call.service)) {
       if ((only ?? service) !== service) continue
       this.counts.calls += ofService.filter((call) => (provider ?? call.provider) === call.provider).length
       for (const change of this.#changesFor(ofService))
-        this.#count(name, service, change, ofService, this.#following(change, calls))
+        await this.#count(name, service, change, ofService, this.#following(change, calls))
     }
     const seen = calls.filter(({ service }) => service === 'vision')
     if ((only ?? 'gpt') === 'gpt' && seen.length > 0 && !calls.some(({ service }) => service === 'gpt')) {
       // A change for chats in other workflows of this name applies to this workflow as well.
       const asChats = [seen.find(({ decision }) => decision) ?? seen[0]].flatMap((call) => call ?? [])
       for (const change of this.#changesFor(asChats.map((call) => ({ ...call, service: 'gpt' }))))
-        this.#count(name, 'gpt', change, [], seen)
+        await this.#count(name, 'gpt', change, [], seen)
     }
-    if (calls.length > 0) for (const change of this.#wholeChanges) this.#count(name, WHOLE, change, calls)
+    if (calls.length > 0) for (const change of this.#wholeChanges) await this.#count(name, WHOLE, change, calls)
   }
 
   #changesFor(calls: readonly RecordedCall[]): readonly ConfigurationChange[] {
@@ -162,20 +169,29 @@ class SavingsTally {
     return calls.filter(({ service }) => service === also)
   }
 
-  #count(
+  async #count(
     name: string,
     part: string,
     change: ConfigurationChange,
     calls: readonly RecordedCall[],
     following: readonly RecordedCall[] = [],
-  ): void {
+  ): Promise<void> {
     const { configure, elsewhere } = change
     const under = { configure, elsewhere, prices: this.#prices, arePricesOther: false }
-    const replay = (call: RecordedCall) => ({ call, replayed: this.#replay.replay(call, under) })
-    const others = following.map(replay)
+    const replay = async (them: readonly RecordedCall[]) => {
+      const replayed: ReplayedCall[] = []
+      for (const call of them) {
+        replayed.push({ call, replayed: this.#replay.replay(call, under) })
+        this.#replays += 1
+        // A workflow may have any number of calls, and others wait meanwhile.
+        if (this.#replays % REPLAYS_AT_ONCE === 0) await setImmediate()
+      }
+      return replayed
+    }
+    const others = await replay(following)
     // If none of them moves, they are not part of the change.
     const isFollowed = others.some(({ replayed }) => !replayed.isSame || replayed.isLost)
-    const replayed = [...calls.map(replay), ...(isFollowed ? others : [])]
+    const replayed = [...(await replay(calls)), ...(isFollowed ? others : [])]
     if (replayed.length === 0) return
     this.#sumsOf(name, part, change).add(replayed, { prices: this.#prices, today: this.#today, now: this.#now })
   }

@@ -38,6 +38,21 @@ export function exerciseHistory(suite: Suite): void {
       expect(await flat(history.chargebacks({ accountId, from: NOON, until: at }))).toEqual([])
     })
 
+    it('the chargebacks of an account are told once each, however many there are and however often one was repeated', async () => {
+      const accountId = await suite.account(0)
+      const { history } = suite.ledger
+      const ids = Array.from({ length: 501 }, (_, index) => `g${index}`)
+      await Promise.all(ids.map((grantId) => suite.ledger.grant({ accountId, grantId, amount: credits(1) })))
+      suite.now = NOON + DAY
+      await Promise.all(ids.map((grantId) => suite.ledger.chargeback({ accountId, grantId })))
+      suite.now = NOON + 2 * DAY
+      for (const idempotencyKey of ['again', 'and again'])
+        await suite.ledger.chargeback({ accountId, grantId: 'g7', idempotencyKey })
+      const told = await flat(history.chargebacks({ accountId }))
+      expect(told.map(({ grantId }) => grantId).toSorted()).toEqual(ids.toSorted())
+      expect(new Set(told.map(({ at }) => at))).toEqual(new Set([NOON + DAY]))
+    })
+
     it('more than a page is read whole, once each', async () => {
       const accountId = await suite.account(501)
       const charge = (index: number) => suite.ledger.charge({ ...work, accountId, usageId: `u${index}`, usage: usage(1) })
