@@ -217,6 +217,44 @@ it('a key whose request found the database away can be used again when it is bac
   expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
 })
 
+it('a key whose run failed while the database was away can be used again, and pays for the run that answered', async () => {
+  const folder = databaseFolder('unsure')
+  const store = sqlite({ filename: join(folder, 'credits.db') })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  let hasFailed = false
+  store.commit = (operations, transaction) =>
+    isAway ? Promise.reject(new LedgerUnavailableError('the database is away')) : commit(operations, transaction)
+  const failures = ({ offer }: SimulatedCall) => {
+    // What was understood is in the spool when nobody answers it.
+    if (!hasFailed) isAway = true
+    return isAway && offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined
+  }
+  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+  const box = createFarebox({ store, providers: [simulated({ failures })], spool, onError: () => {} })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const body = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  const ask = () => api.post('/api/v1/agent/a/voice', body, { 'idempotency-key': 'once', 'content-type': 'audio/wav' })
+  expect((await ask()).status).toBeGreaterThanOrEqual(500)
+  expect(await box.ledger.spooled()).toBe(1)
+  hasFailed = true
+  isAway = false
+  await expect.poll(async () => (await ask()).status, { timeout: 10_000 }).toBe(200)
+  const used = Number((await ask()).body.receipt?.total_credits_used)
+  expect(used).toBeGreaterThan(0)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance: balance - credits(used), held: 0n })
+  expect(await box.ledger.spooled()).toBe(0)
+  expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+})
+
 it('a charge that was written, but whose answer was lost, is asked for again in the same words, and made once', async () => {
   const store = sqlite({ filename: ':memory:' })
   const commit = store.commit.bind(store)

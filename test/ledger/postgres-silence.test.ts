@@ -28,6 +28,8 @@ describe('a server that goes away', () => {
   let whenReady: ((client: Socket) => void) | undefined
   /** Told of each message either way before it passes. */
   let onMessage: ((client: Socket) => void) | undefined
+  /** Told once a transaction waits for its process, of which nothing comes through from then on. */
+  let whenBegun: (() => void) | undefined
   /** Given what lets pass that the server is ready after a failed transaction, which until then does not. */
   let whenFailed: ((pass: () => void) => void) | undefined
   const sockets = new Set<Socket>()
@@ -38,13 +40,20 @@ describe('a server that goes away', () => {
       sockets.add(socket)
       socket.on('error', () => undefined)
     }
+    let isAsleep = false
     client.on('data', (data) => {
       onMessage?.(client)
-      if (!isSilent && !client.destroyed) server.write(data)
+      if (!isSilent && !isAsleep && !client.destroyed) server.write(data)
     })
     server.on('data', (data: Buffer) => {
       onMessage?.(client)
-      if (isSilent || client.destroyed) return
+      if (isSilent || isAsleep || client.destroyed) return
+      // ReadyForQuery, in a transaction.
+      if (whenBegun && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05T'))) {
+        isAsleep = true
+        whenBegun()
+        return
+      }
       // ReadyForQuery, outside a transaction.
       if (whenReady && data.subarray(-6).equals(Buffer.from('Z\0\0\0\x05I'))) {
         client.end(Buffer.concat([data, fatalMessage()]))
@@ -55,8 +64,8 @@ describe('a server that goes away', () => {
       } else client.write(data)
     })
     // A server that has gone does not answer that its client leaves.
-    client.on('end', () => isSilent || client.end())
-    client.on('close', () => server.destroy())
+    client.on('end', () => isSilent || isAsleep || client.end())
+    client.on('close', () => isAsleep || server.destroy())
     server.on('close', () => client.destroy())
   })
 
@@ -77,6 +86,7 @@ describe('a server that goes away', () => {
   afterEach(async () => {
     isSilent = false
     whenReady = undefined
+    whenBegun = undefined
     onMessage = undefined
     whenFailed = undefined
     for (const socket of sockets) socket.destroy()
@@ -129,6 +139,41 @@ describe('a server that goes away', () => {
       expect(passed).toBeGreaterThanOrEqual(6)
     },
   )
+
+  test('without a word: a process that sleeps within a change does not keep the account from the others', async () => {
+    const asleep = new Ledger(postgres({ connectionString: url }))
+    await asleep.balance(accountId)
+    const begun = new Promise<void>((resolve) => {
+      whenBegun = resolve
+    })
+    const lost = asleep.charge({ accountId, usageId: 'u', ...work }).catch((error: unknown) => error)
+    await begun
+    whenBegun = undefined
+    const awake = new Ledger(postgres({ connectionString: database.url, answerTimeoutMs: 20_000 }))
+    expect(await awake.charge({ accountId, ...work })).toMatchObject({ status: 'charged', balance: credits(98) })
+    for (const socket of sockets) socket.destroy()
+    expect(await lost).toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    expect(await asleep.charge({ accountId, usageId: 'u', ...work })).toMatchObject({ status: 'charged', balance: credits(96) })
+    await Promise.all([asleep.close(), awake.close()])
+  })
+
+  test('a change that was given up while it waited for one account does not keep the others locked', async () => {
+    const ledger = new Ledger(postgres({ connectionString: database.url, answerTimeoutMs: 1_000 }))
+    const [first = '', second = ''] = [accountId, (await ledger.openAccount({ name: 'Bea' })).accountId].sort()
+    await ledger.grant({ accountId: second, amount: credits(100) })
+    await ledger.grant({ accountId: first, amount: credits(100) })
+    const host = new pg.Client({ connectionString: database.url })
+    await host.connect()
+    await host.query('BEGIN')
+    await host.query('SELECT 1 FROM farebox_accounts WHERE account_id = $1 FOR UPDATE', [second])
+    const [one, two] = await Promise.allSettled([first, second].map((id) => ledger.charge({ accountId: id, ...work })))
+    expect([one?.status, two?.status]).toEqual(['rejected', 'rejected'])
+    const alone = () => ledger.charge({ accountId: first, usageId: 'alone', ...work })
+    await expect.poll(() => alone().catch(() => undefined), { timeout: 10_000 }).toMatchObject({ status: 'charged' })
+    await host.query('ROLLBACK')
+    await host.end()
+    await ledger.close()
+  })
 
   test("a time limit of a host's pool holds as well, and one of the connection string", async () => {
     const pool = new pg.Pool({ connectionString: url, query_timeout: 1_000 })

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { credits, quantity } from '@farebox/core'
 import {
   cloudEvents,
@@ -352,6 +353,68 @@ describe.each([
     const [{ givenUpAt = 0 } = {}] = await Array.fromAsync(outbox.givenUp())
     expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt }))).toHaveLength(1)
     expect(await Array.fromAsync(outbox.givenUp({ from: givenUpAt + 1 }))).toEqual([])
+  })
+
+  test('is told at once, though a delivery of another account that began before has not ended', async () => {
+    const told: string[] = []
+    const hanging = Promise.withResolvers<void>()
+    const outbox = outboxTo(told, {
+      pollMs: 10,
+      deliver(record) {
+        told.push(nameOf(record))
+        return record.accountId === 'ada' ? hanging.promise : undefined
+      },
+    })
+    onTestFinished(() => outbox.stop())
+    await charge('ada', 'a1')
+    outbox.start()
+    await expect.poll(() => told).toEqual(['ada a1'])
+    await charge('ada', 'a2')
+    await charge('bob', 'b1')
+    await expect.poll(() => told).toEqual(['ada a1', 'bob b1'])
+    hanging.resolve()
+    await expect.poll(() => told).toEqual(['ada a1', 'bob b1', 'ada a2'])
+  })
+
+  test('is told, though as many accounts as are told at once have deliveries that hang each time', async () => {
+    const told: string[] = []
+    const hanging = ['hal', 'hob', 'hut', 'hew']
+    const attempts = new Map(hanging.map((accountId) => [accountId, 0]))
+    const outbox = outboxTo(told, {
+      pollMs: 10,
+      concurrency: 2,
+      timeoutMs: 5_000,
+      retryDelayMs: () => 1,
+      async deliver(record) {
+        const before = attempts.get(record.accountId)
+        if (before === undefined) return void told.push(nameOf(record))
+        attempts.set(record.accountId, before + 1)
+        await (before === 0 ? sleep(700) : new Promise(() => undefined))
+        throw new Error('slow, and in vain')
+      },
+    })
+    onTestFinished(() => outbox.stop())
+    for (const accountId of hanging) {
+      await ledger.openAccount({ accountId, name: accountId })
+      await ledger.grant({ accountId, amount: credits(100) })
+      await charge(accountId, 'u')
+    }
+    outbox.start()
+    const areSlow = () => [...attempts.values()].every((count) => count > 0) && Math.max(...attempts.values()) > 1
+    await expect.poll(areSlow, { timeout: 20_000 }).toBe(true)
+    const before = [...attempts.values()].reduce((sum, count) => sum + count)
+    await charge('bob', 'b1')
+    await expect.poll(() => told, { timeout: 20_000 }).toEqual(['bob b1'])
+    const after = [...attempts.values()].reduce((sum, count) => sum + count)
+    expect(after - before).toBeLessThanOrEqual(2)
+  })
+
+  test('is told between the records of an account that has many', async () => {
+    await Promise.all(Array.from({ length: 250 }, (_, index) => charge('ada', `u${index}`, '0.000001')))
+    await charge('bob', 'b1')
+    const told: string[] = []
+    expect(await outboxTo(told, { concurrency: 1 }).deliverDue()).toEqual({ delivered: 251, failed: 0, givenUp: 0 })
+    expect(told.slice(0, 101)).toContain('bob b1')
   })
 
   test('that nobody will ever take is given up, told apart, and passed', async () => {

@@ -86,8 +86,8 @@ export async function giveUp(workflow: Workflow, error: unknown): Promise<unknow
     const { total_credits_used } = await workflow.close()
     return total_credits_used > 0 ? new ChargedRunError(error) : error
   } catch {
-    // The database is unavailable: the charges stay, so the run must not start again under its key.
-    return new ChargedRunError(error)
+    // The database is unavailable: if anything was charged, that stays, and the run must not start again under its key.
+    return new ChargedRunError(error, { isUnsure: true })
   }
 }
 

@@ -22,6 +22,8 @@ const RUN_MS_MAX = 10 * 60_000
 const TRIES_MAX = 100
 /** How a run ended that was taken for dead. Another one has begun in its place. */
 const REPLACED = { failed: 'RUN_REPLACED' }
+/** How a run ended that failed while the database could not say whether it had charged. */
+const UNSURE = { failed: 'CHARGE_UNKNOWN' }
 /** Derives workflow ids from runs. Any fixed UUID would do. */
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
 /** The workflows of the runs under way in this process, for each Farebox. */
@@ -78,6 +80,8 @@ export async function runOnce<Answer extends object>(
       // A charge may have got through although the database could not say so.
       else if (end && (await (isShared ? hasChargedHold(box, accountId, end.body) : hasCharged(box, accountId, workflowId))))
         throw answerNotKept()
+      // A charge may still come from a spool.
+      if (end?.body.failed === UNSURE.failed) replaced = workflowId
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
@@ -122,7 +126,9 @@ async function runAndKeep<Answer extends object>(
     const error = thrown instanceof ChargedRunError ? thrown.cause : thrown
     const failed = isRepeatable || isBeforeWork(error) ? codeOf(error) : 'OUTCOME_UNKNOWN'
     const failure = isShared ? { failed, holdId: holdOf(error) } : { failed }
-    const ending = thrown instanceof ChargedRunError ? { problem: problemOf(keptError(error)) } : failure
+    const isUnsure = thrown instanceof ChargedRunError && thrown.isUnsure && isRepeatable
+    const isCharged = thrown instanceof ChargedRunError && !isUnsure
+    const ending = isUnsure ? UNSURE : isCharged ? { problem: problemOf(keptError(error)) } : failure
     await end(ending).catch((reason: unknown) => {
       if (reason instanceof ReplacedRunError) throw inProgress()
       // Until this is written, the key answers "in progress": for ten minutes at most, after which the run counts as dead.
@@ -212,10 +218,16 @@ async function isAlive(box: Farebox, accountId: string, workflowId: string): Pro
   return ((await workflowOf(box, accountId, workflowId))?.held ?? 0n) > 0n
 }
 
-/** A run failed after a charge, so it must not start again. `cause` is what its caller is told. */
+/**
+ * A run failed after a charge, so it must not start again. `cause` is what its caller is told. Where the database could not say
+ * whether there was a charge, it is asked once more when the request is repeated.
+ */
 export class ChargedRunError extends Error {
-  constructor(cause: unknown) {
+  readonly isUnsure: boolean
+
+  constructor(cause: unknown, { isUnsure = false } = {}) {
     super('a run failed after it had charged', { cause })
+    this.isUnsure = isUnsure
   }
 }
 

@@ -1,10 +1,10 @@
 import { checkOptionNames, FareboxError } from '@farebox/core'
-import { LRUCache } from 'lru-cache'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
 import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
+import { SlowAccounts } from './slow-accounts.ts'
 
 /** Where an {@link Outbox} delivers events, and how it retries. */
 export interface OutboxOptions {
@@ -43,10 +43,6 @@ const known: Record<keyof OutboxOptions, true> = {
 
 /** How many events to look through for one of another account, before the query leaves the busy accounts out. */
 const LOOKED_THROUGH_MAX = 500
-/** A delivery is slow if it takes this part of its timeout. */
-const SLOW_PART = 0.1
-/** How many slow accounts to remember. The query may name them all. */
-const SLOW_ACCOUNTS_MAX = 1_000
 
 /** What one poll of the outbox did, in numbers of events. */
 export interface OutboxReport {
@@ -78,12 +74,12 @@ export class Outbox {
   readonly #looking: Repeated
   /** Deliveries under way, by account. The promises never reject. */
   readonly #underWay = new Map<Promise<void>, string>()
-  /** Accounts whose last delivery was slow. */
-  readonly #slow = new LRUCache<string, true>({ max: SLOW_ACCOUNTS_MAX })
+  readonly #slow: SlowAccounts
 
   constructor(ledger: Ledger<never>, options: OutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
+    this.#slow = new SlowAccounts(this.#options)
     const { pollMs, onError } = this.#options
     // A poll does not wait for the deliveries it began: one that hangs would delay whatever is due next.
     this.#looking = new Repeated((signal) => this.#beginDue({ signal, report: noReport(), errors: [], onError }), {
@@ -154,18 +150,11 @@ export class Outbox {
   #busyAccounts(): string[] {
     const { concurrency } = this.#options
     const underWay = [...this.#underWay.values()]
-    const ofSlow = underWay.filter((accountId) => this.#slow.has(accountId)).length
-    const slow = ofSlow >= Math.max(1, Math.floor(concurrency / 2)) ? [...this.#slow.keys()] : []
     const full = [...Map.groupBy(underWay, (accountId) => accountId)].flatMap(([accountId, { length }]) => {
       const leftByOthers = concurrency - (underWay.length - length)
       return length >= Math.ceil(leftByOthers / 2) ? [accountId] : []
     })
-    return [...new Set([...full, ...slow])]
-  }
-
-  #noteDuration(accountId: string, durationMs: number): void {
-    if (durationMs >= this.#options.timeoutMs * SLOW_PART) this.#slow.set(accountId, true)
-    else this.#slow.delete(accountId)
+    return [...new Set([...full, ...this.#slow.heldBackBy(underWay)])]
   }
 
   /** Resolves once the event is claimed, or could not be. The delivery goes on. */
@@ -200,7 +189,7 @@ export class Outbox {
     const attempted = { ...event, attempts: claim.attempts }
     const begunAt = performance.now()
     const error = await attemptDelivery((signal) => this.#options.deliver(attempted, signal), { stopping, timeoutMs })
-    this.#noteDuration(accountId, performance.now() - begunAt)
+    this.#slow.note(accountId, performance.now() - begunAt)
     if (error === undefined) {
       await this.#ledger.endDelivery({ accountId, eventId })
       return 'delivered'

@@ -7,6 +7,7 @@ import { unthrowing } from '../unthrowing.ts'
 import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
+import { SlowAccounts } from './slow-accounts.ts'
 
 /** Delivers one usage record. */
 export type DeliverUsage = (record: UsageRow, signal: AbortSignal) => Promise<void> | void
@@ -26,8 +27,9 @@ export interface UsageOutboxOptions {
   /** Time between polls, in milliseconds, ±25 %. @defaultValue 5_000 */
   pollMs?: number
   /**
-   * How many accounts to deliver at once. The next poll begins when all accounts of the last one have been tried, so deliveries
-   * that hang may delay those of other accounts by `timeoutMs` for each so many accounts. @defaultValue 8
+   * How many accounts to deliver at once. Accounts whose last delivery was slow get at most half of it together, and one with
+   * much to deliver lets others go between, so that receivers that hang cannot block others for long. With 1 they can.
+   * @defaultValue 8
    */
   concurrency?: number
   /** How long one delivery may take, in milliseconds. @defaultValue 30_000 */
@@ -69,8 +71,10 @@ export interface UndeliveredUsage {
   givenUpAt: number
 }
 
-/** Records of one account that are read at once, and share one saved cursor. */
+/** Records of one account that are read at once, and share one saved cursor. Then others have their turn. */
 const BATCH = 100
+/** How many accounts may wait for their turn, before a poll looks for more. */
+const QUEUE_MAX = 500
 /** How far back to look again: a change waits for its transaction, so it may be committed this long after its timestamp. */
 const MARGIN_MS = 600_000
 /**
@@ -110,8 +114,17 @@ export class UsageOutbox {
   readonly #told = new Map<string, number>()
   /** Accounts whose next record failed: how often, and when to retry it on the process's monotonic clock. */
   readonly #waiting = new Map<string, { attempts: number; until: number }>()
-  /** Accounts that could not be read, or whose cursor could not be saved. The next poll looks at them again. */
-  readonly #failed = new Set<string>()
+  /** Accounts for the next poll: they could not be read, their cursor could not be saved, or they changed while they were told. */
+  readonly #again = new Set<string>()
+  /** What the accounts do that are told, or wait for their turn. The promises never reject. */
+  readonly #telling = new Map<string, Promise<void>>()
+  /** The accounts that have their turn. */
+  readonly #underWay = new Set<string>()
+  /** What begins the turns of the accounts that wait, the longest waiting first. */
+  readonly #queue = new Map<string, () => void>()
+  /** Resolved when fewer accounts wait for their turn. */
+  #room: PromiseWithResolvers<void> | undefined
+  readonly #slow: SlowAccounts
   #lookedAt = 0
   /** When the last poll began, and the last one of all accounts, by the host's clock. */
   #begunAt = 0
@@ -122,8 +135,10 @@ export class UsageOutbox {
   constructor(ledger: Ledger<never>, options: UsageOutboxOptions) {
     this.#ledger = ledger
     this.#options = resolve(options)
+    this.#slow = new SlowAccounts(this.#options)
     const { pollMs, onError } = this.#options
-    this.#looking = new Repeated((signal) => this.#look(signal), { pauseMs: pollMs, onError })
+    // A poll does not wait for the accounts that it began to tell: one whose deliveries hang would delay the others.
+    this.#looking = new Repeated((signal) => this.#begin(newLook(signal, onError)), { pauseMs: pollMs, onError })
   }
 
   /** Starts polling. Does not keep the process alive. */
@@ -132,8 +147,9 @@ export class UsageOutbox {
   }
 
   /** Stops polling, aborts the deliveries under way, waits for them and saves the cursors. */
-  stop(): Promise<void> {
-    return this.#looking.stop()
+  async stop(): Promise<void> {
+    await this.#looking.stop()
+    await Promise.all(this.#telling.values())
   }
 
   /**
@@ -141,7 +157,16 @@ export class UsageOutbox {
    * or whose cursor cannot be saved, holds up no other: its error is thrown after all accounts, and the next poll tries it again.
    */
   deliverDue(): Promise<UsageOutboxReport> {
-    return this.#looking.once((signal) => this.#look(signal))
+    return this.#looking.once(async (signal) => {
+      const look = newLook(signal, () => undefined)
+      await this.#begin(look).catch((error: unknown) => look.errors.push(error))
+      await Promise.all(this.#telling.values())
+      // Whoever was told meanwhile may have been read before this was called.
+      for (const accountId of look.passed.splice(0)) if (this.#isDue(accountId)) await this.#beginOne(accountId, look)
+      await Promise.all(this.#telling.values())
+      if (look.errors.length > 0) throw look.errors[0]
+      return look.report
+    })
   }
 
   /** Lists the records of all accounts given up between `from` and `until` (epoch milliseconds) and not delivered since. */
@@ -182,33 +207,92 @@ export class UsageOutbox {
     })
   }
 
-  async #look(signal: AbortSignal): Promise<UsageOutboxReport> {
-    const report: UsageOutboxReport = { delivered: 0, failed: 0, givenUp: 0 }
+  /** Begins to tell the accounts that have changed. */
+  async #begin(look: Look): Promise<void> {
     const { history } = this.#ledger
     const now = Date.now()
-    const due = [...this.#waiting].filter(([, { until }]) => until <= performance.now()).map(([accountId]) => accountId)
-    const changed = new Set([...due, ...this.#failed])
-    const errors: unknown[] = []
+    const due = [...this.#waiting.keys(), ...this.#again].filter((accountId) => this.#isDue(accountId))
+    for (const accountId of due) await this.#beginOne(accountId, look)
     const isWhole = now < this.#begunAt || now >= this.#wholeAt + WHOLE_LOOK_MS
     const since = isWhole ? 0 : Math.max(0, this.#lookedAt - MARGIN_MS)
     let newest = isWhole ? 0 : this.#lookedAt
     for await (const page of history.changedSince(since)) {
       for (const { accountId, sequence, updatedAt } of page) {
         newest = Math.max(newest, updatedAt)
-        if (sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)) changed.add(accountId)
+        const isNew = sequence > (this.#told.get(accountId) ?? 0) && !this.#waiting.has(accountId)
+        if (isNew) await this.#beginOne(accountId, look)
       }
-      if (changed.size >= 500) errors.push(...(await this.#tellAll(changed, { report, signal })))
     }
-    errors.push(...(await this.#tellAll(changed, { report, signal })))
     // If it was stopped, some accounts may not have been reached.
-    if (!signal.aborted) {
-      // An account may have been written under a clock that ran ahead. What others write now is older, and not to be missed.
-      this.#lookedAt = Math.min(newest, now)
-      this.#begunAt = now
-      if (isWhole) this.#wholeAt = now
+    if (look.signal.aborted) return
+    // An account may have been written under a clock that ran ahead. What others write now is older, and not to be missed.
+    this.#lookedAt = Math.min(newest, now)
+    this.#begunAt = now
+    if (isWhole) this.#wholeAt = now
+  }
+
+  #isDue(accountId: string): boolean {
+    return (this.#waiting.get(accountId)?.until ?? 0) <= performance.now()
+  }
+
+  /** Begins to tell an account, in its turn. */
+  async #beginOne(accountId: string, look: Look): Promise<void> {
+    if (look.begun.has(accountId)) return
+    while (this.#telling.size >= QUEUE_MAX && !look.signal.aborted) {
+      this.#room ??= Promise.withResolvers()
+      await this.#room.promise
     }
-    if (errors.length > 0) throw errors[0]
-    return report
+    if (this.#telling.has(accountId)) {
+      // It may have been read before this change.
+      this.#again.add(accountId)
+      look.passed.push(accountId)
+      return
+    }
+    look.begun.add(accountId)
+    const telling = this.#tellInTurn(accountId, look).finally(() => {
+      this.#telling.delete(accountId)
+      this.#room?.resolve()
+      this.#room = undefined
+    })
+    this.#telling.set(accountId, telling)
+  }
+
+  async #tellInTurn(accountId: string, look: Look): Promise<void> {
+    await this.#turn(accountId)
+    this.#again.delete(accountId)
+    try {
+      if (!look.signal.aborted) await this.#tellAccount(accountId, look)
+    } catch (error) {
+      this.#again.add(accountId)
+      if (look.errors.push(error) === 1) look.onError(error)
+    }
+    if (look.signal.aborted) this.#again.add(accountId)
+    // SQLite reads on the event loop. A look at many accounts must leave other work its turn.
+    await setImmediate()
+    this.#endTurn(accountId)
+  }
+
+  /** Resolves when it is the account's turn. */
+  #turn(accountId: string): Promise<void> {
+    return new Promise((begin) => {
+      this.#queue.set(accountId, begin)
+      this.#beginTurns()
+    })
+  }
+
+  #endTurn(accountId: string): void {
+    this.#underWay.delete(accountId)
+    this.#beginTurns()
+  }
+
+  #beginTurns(): void {
+    for (const [accountId, begin] of this.#queue) {
+      if (this.#underWay.size >= this.#options.concurrency) return
+      if (this.#slow.has(accountId) && this.#slow.isFull(this.#underWay)) continue
+      this.#queue.delete(accountId)
+      this.#underWay.add(accountId)
+      begin()
+    }
   }
 
   get #kind(): string {
@@ -217,29 +301,6 @@ export class UsageOutbox {
 
   get #deadKind(): string {
     return `untold_${this.#options.name}`
-  }
-
-  /** @returns the errors, once nothing is under way any more */
-  async #tellAll(accounts: Set<string>, look: Look): Promise<unknown[]> {
-    const queue = [...accounts]
-    const errors: unknown[] = []
-    accounts.clear()
-    const work = async () => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        if (look.signal.aborted) return
-        try {
-          await this.#tellAccount(next, look)
-          this.#failed.delete(next)
-        } catch (error) {
-          this.#failed.add(next)
-          errors.push(error)
-        }
-        // SQLite reads on the event loop. A look at many accounts must leave other work its turn.
-        await setImmediate()
-      }
-    }
-    await Promise.all(Array.from({ length: this.#options.concurrency }, work))
-    return errors
   }
 
   async #tellAccount(accountId: string, look: Look): Promise<void> {
@@ -262,6 +323,8 @@ export class UsageOutbox {
       this.#told.set(accountId, cursor)
       from = cursor
       if (!hasMore) return
+      this.#endTurn(accountId)
+      await this.#turn(accountId)
     }
   }
 
@@ -269,7 +332,9 @@ export class UsageOutbox {
   async #tell(record: UsageRow, { report, signal: stopping }: Look): Promise<boolean> {
     const { accountId } = record
     const { timeoutMs, attemptsMax, onError, retryDelayMs } = this.#options
+    const begunAt = performance.now()
     const error = await attemptDelivery((signal) => this.#options.deliver(record, signal), { stopping, timeoutMs })
+    this.#slow.note(accountId, performance.now() - begunAt)
     if (error === undefined) {
       this.#waiting.delete(accountId)
       report.delivered += 1
@@ -317,8 +382,20 @@ export class UsageOutbox {
 
 /** One poll of the changed accounts. */
 interface Look {
-  report: UsageOutboxReport
   signal: AbortSignal
+  report: UsageOutboxReport
+  /** Accounts that it began to tell. */
+  begun: Set<string>
+  /** Accounts that were being told when it came to them. */
+  passed: string[]
+  /** What kept accounts from being told. */
+  errors: unknown[]
+  /** Is told the first of the errors. */
+  onError(error: unknown): void
+}
+
+function newLook(signal: AbortSignal, onError: (error: unknown) => void): Look {
+  return { signal, report: { delivered: 0, failed: 0, givenUp: 0 }, begun: new Set(), passed: [], errors: [], onError }
 }
 
 /** What is stored about a given-up record. */

@@ -103,6 +103,21 @@ interface BatchStatements {
   mayWriteEarly?: boolean
 }
 
+/** How long a transaction may wait for its process: one that sleeps, or is gone without a word, must not keep accounts locked. */
+const IDLE_TIMEOUT_MS = 5_000
+
+/**
+ * Has the server end by itself what nobody else would: a transaction whose process does not go on, and a wait for a lock that its
+ * process has given up, during which it would keep other accounts locked. Limits of the role or the host hold instead.
+ */
+function limits(answerTimeoutMs: number | undefined): Statement {
+  const limit = (name: string, ms: number) =>
+    `CASE pg_catalog.current_setting('${name}') WHEN '0' THEN pg_catalog.set_config('${name}', '${ms}', true) END`
+  const idle = limit('idle_in_transaction_session_timeout', IDLE_TIMEOUT_MS)
+  const lock = answerTimeoutMs === undefined ? [] : [limit('lock_timeout', answerTimeoutMs)]
+  return { text: `SELECT ${[idle, ...lock].join(', ')}`, rowMode: 'array' }
+}
+
 /** Default size of the ledger's own pool. */
 const POOL_SIZE = 4
 
@@ -188,6 +203,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   readonly #schema: string
   readonly #statements: Statements
   readonly #answerTimeoutMs: number | undefined
+  readonly #limits: Statement
   #mayPrepare: boolean
   #pool: Promise<PostgresPool> | undefined
   /** What uses a client, or waits for one. */
@@ -209,6 +225,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     const answerTimeoutMs = options.answerTimeoutMs ?? (isTold ? undefined : ANSWER_TIMEOUT_MS)
     this.#answerTimeoutMs =
       answerTimeoutMs === undefined ? undefined : Math.min(checkCount('answerTimeoutMs', answerTimeoutMs), TIMEOUT_MS_MAX)
+    this.#limits = limits(this.#answerTimeoutMs)
     const atOnce = checkCount('batchesAtOnce', options.batchesAtOnce ?? (options.distributed ? poolSize : 2))
     this.batches = options.distributed ? { atOnce, accountsMax: 1 } : { atOnce }
   }
@@ -232,7 +249,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
           const prepares = await this.#prepares(client)
           try {
             return await this.#runBatch(client, operations, {
-              first: [BEGIN],
+              first: [BEGIN, this.#limits],
               last: [COMMIT],
               mayWriteEarly: true,
               prepares,
