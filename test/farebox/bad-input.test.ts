@@ -332,6 +332,8 @@ describe('a body', () => {
     ['/api/v1/admin/keys', { account_id: 'x', services: ['GPT'] }, ['services.0']],
     ['/api/v1/admin/budgets', { account_id: 'x', period: 'eon', credits: 1 }, ['period']],
     ['/api/v1/admin/budgets', { account_id: 'x', period: 'day', credits: -1 }, ['credits']],
+    ['/api/v1/admin/budgets', { account_id: 'x', period: 'day', credits: 1, time_zone: 'Atlantis' }, ['time_zone']],
+    ['/api/v1/admin/budgets', { account_id: 'x', period: 'day', credits: 1, alerts_at_percent: [0] }, ['alerts_at_percent.0']],
   ]
   it.each(invalid)('at %s that is %j is invalid for %j', async (path, body, expected) => {
     const opened = await open()

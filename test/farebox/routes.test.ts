@@ -80,6 +80,17 @@ describe.each(routeHosts)('the API in $name', ({ serveRoutes }) => {
       used: 0,
       used_exact: '0',
     })
+    const daily = {
+      account_id,
+      period: 'day',
+      credits: 3,
+      time_zone: 'Europe/Berlin',
+      alerts_at_percent: [50],
+      service_type: 'sms',
+    }
+    const { budget_id } = (await admin.post('/api/v1/admin/budgets', daily)).body
+    const [ofDay] = (await box.ledger.budgets(String(account_id))).filter(({ budgetId }) => budgetId === String(budget_id))
+    expect(ofDay).toMatchObject({ timeZone: 'Europe/Berlin', alertsAtPercent: [50] })
     const { agent_id } = (await own.post('/api/v1/agent/create', {})).body
     const over = await own.post(`/api/v1/agent/${agent_id}/chat`, { message: 'hello' })
     expect(over).toMatchObject({ status: 402, body: { code: 'BUDGET_EXCEEDED', needed: '2', available: '1' } })

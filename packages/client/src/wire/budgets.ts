@@ -38,6 +38,10 @@ export interface BudgetRequest {
   key_prefix?: string
   /** `warn` only reports. @defaultValue `block` */
   mode?: 'block' | 'warn'
+  /** IANA name of the zone in which days, weeks and months begin, such as `Europe/Berlin`. @defaultValue `UTC` */
+  time_zone?: string
+  /** Shares of the limit, in whole percents, at which its account is alerted. @defaultValue 80 and 100 */
+  alerts_at_percent?: number[]
 }
 
 /** The budget that was set. */

@@ -315,7 +315,7 @@ export const adminRoutes: readonly Route[] = [
     summary: 'Set a budget: a limit on what an account, a user or a key may spend per period',
     body: budgetBody,
     status: 201,
-    wireNames: { limit: 'credits', service: 'service_type' },
+    wireNames: { limit: 'credits', service: 'service_type', timeZone: 'time_zone', alertsAtPercent: 'alerts_at_percent' },
     answer: createdBudget,
     fails: [404],
     async handle({ box, body, idempotencyKey }) {
@@ -330,6 +330,8 @@ export const adminRoutes: readonly Route[] = [
         period: body.period,
         limit: body.credits,
         mode: body.mode,
+        timeZone: body.time_zone,
+        alertsAtPercent: body.alerts_at_percent,
         idempotencyKey,
       })
       return changed(201, { budget_id: budgetId }, { idempotencyKey, replayed })

@@ -280,4 +280,12 @@ export const budgetBody = z.strictObject({
   user_id: text.optional(),
   key_prefix: text.optional(),
   mode: z.enum(['block', 'warn']).default('block'),
+  time_zone: text
+    .optional()
+    .describe('IANA name of the zone in which days, weeks and months begin, such as Europe/Berlin. Default: UTC'),
+  alerts_at_percent: z
+    .array(z.number().int().min(1).max(100))
+    .max(20)
+    .optional()
+    .describe('Shares of the limit at which its account is alerted. Default: 80 and 100'),
 })
