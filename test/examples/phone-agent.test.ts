@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type Credits, formatQuantity, type Quantity } from '@farebox/core'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
@@ -342,6 +344,21 @@ describe('the agent', () => {
     const handset = new Handset('CA1', `${opened.address.replace('http', 'ws')}/media`, 'no signature')
     await expect(handset.pickUp()).rejects.toThrow('403')
     expect((await opened.money()).held).toBe(0n)
+  })
+
+  // Such a connection stayed for good, and the process did not end after a signal.
+  it('lets go of a stranger who keeps the connection open', async () => {
+    const { agent } = await open(credits(100))
+    const stranger = connect({ port: agent.port, host: '127.0.0.1', allowHalfOpen: true })
+    onTestFinished(() => void stranger.destroy())
+    stranger.write(
+      'GET /media HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    expect(String(await once(stranger, 'data'))).toMatch(/^HTTP\/1\.1 403/)
+    // What is sent to a connection that is gone is answered with a reset.
+    const sending = setInterval(() => stranger.write('x'), 20)
+    onTestFinished(() => clearInterval(sending))
+    await expect(once(stranger, 'close')).rejects.toThrow(/ECONNRESET|EPIPE/)
   })
 
   it('begins a call once, however often it is asked, and gives it up when its stream does not come', async () => {

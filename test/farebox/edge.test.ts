@@ -401,6 +401,7 @@ describe('the URL of an image', () => {
     'https://[fd00::1]/x.png',
     'https://[fe80::1]/x.png',
     'https://metadata.google.internal/x.png',
+    'https://metadata.goog/x.png',
     'https://intranet/x.png',
     'https://example.com\\@127.0.0.1/x.png',
     'https://exam\tple.com/x.png',

@@ -109,6 +109,19 @@ test('a key of the demo account can be chosen, also later', async () => {
   await second.stop()
 })
 
+// Each start wrote it to the log.
+test('a chosen key is not printed: the printed commands take it from the environment', async () => {
+  const settings = { ...dataFolder('unprinted'), FAREBOX_DEMO_KEY: 'fbx_chosen_by_the_operator' }
+  const gateway = await startGateway(settings)
+  expect(gateway.output()).not.toContain('fbx_chosen')
+  const commands = gateway
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('  curl'))
+  const { stdout } = await run('sh', ['-c', commands[0] ?? ''], { env: { ...process.env, ...settings } })
+  expect(JSON.parse(stdout)).toMatchObject({ simulated: true })
+})
+
 // The start said that the key had been printed at the first one, and the key that was set opened nothing.
 test('a chosen key that cannot be one of the demo account is refused', async () => {
   const settings = { ...dataFolder('not-chosen'), FAREBOX_DEMO_KEY: 'fbx_chosen_by_the_operator' }

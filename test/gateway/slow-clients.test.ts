@@ -1,7 +1,15 @@
 import { once } from 'node:events'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { join } from 'node:path'
+import { dashboard } from '@farebox/dashboard'
+import { sqlite } from '@farebox/ledger/sqlite'
+import { simulated } from '@farebox/providers/simulated'
+import { createFarebox } from 'farebox'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeGently, type GatewayServer, gatewayServer } from '../../examples/gateway/src/http-server.ts'
+import { databaseFolder } from '../support/database-folder.ts'
 
 /** A server of the gateway's kind with little patience, and what it sends to a client who sends these bytes and no more. */
 async function sentTo(bytes: string, headersMs = 5_000): Promise<string> {
@@ -118,6 +126,34 @@ describe('a client who reads nothing', () => {
     resolve(new Response('at last'))
     socket.resume()
     expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 200 OK.*at last$/s)
+  })
+
+  // 64 answers with the OpenAPI document on one connection took 11 megabytes.
+  test('does not make the server copy a public file for each answer', async () => {
+    const folder = databaseFolder('pages')
+    mkdirSync(join(folder, 'assets'))
+    writeFileSync(join(folder, 'index.html'), 'page')
+    writeFileSync(join(folder, 'assets/app.js'), 'script')
+    const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers: [simulated()] })
+    onTestFinished(async () => {
+      await box.close()
+      rmSync(folder, { recursive: true })
+    })
+    const [api, pages] = [box.routes(), dashboard({ pagesFolder: folder })]
+    const ends = vi.spyOn(ServerResponse.prototype, 'end')
+    onTestFinished(() => void ends.mockRestore())
+    const server = gatewayServer((request) => (request.url.endsWith('.json') ? api(request) : pages(request)), impatient)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    for (const path of ['/openapi.json', '/dashboard/assets/app.js']) {
+      ends.mockClear()
+      for (let times = 0; times < 2; times++) await (await fetch(`http://127.0.0.1:${port}${path}`)).arrayBuffer()
+      const [first, second] = ends.mock.calls.map(([sent]) => sent as unknown)
+      expect(first).toBeInstanceOf(Uint8Array)
+      expect(second).toBe(first)
+    }
   })
 
   async function askOf(server: GatewayServer): Promise<Socket> {

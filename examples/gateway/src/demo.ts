@@ -21,22 +21,24 @@ export async function makeDemo(box: Farebox, givenKey: string | undefined, url: 
   const balance = formatCredits((await ledger.balance(ACCOUNT)).balance)
   if (!(await ledger.document(ACCOUNT, 'agent', AGENT))) await box.agents.create({ accountId: ACCOUNT, agentId: AGENT })
 
-  const key = await demoKey(box, givenKey)
-  if (key === undefined) {
+  const openKey = await demoKey(box, givenKey)
+  if (openKey === undefined) {
     return [
       `demo account: ${balance} credits; its key was printed at the first start, and only its hash was kept. For another:`,
       `  curl -s ${url}/api/v1/admin/keys -H "Authorization: Bearer ${adminToken}" -d '{"account_id":"${ACCOUNT}"}'`,
     ]
   }
+  // Whoever chose a key has it, so the log need not.
+  const key = givenKey === undefined ? openKey : '$FAREBOX_DEMO_KEY'
   const question = join(import.meta.dirname, '../question.wav')
   return [
     `demo account: ${balance} credits`,
     `demo key: ${key}`,
     '',
     'Ask in writing:',
-    `  curl -s ${url}/api/v1/agent/${AGENT}/chat -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '{"message":"What is a farebox?"}'`,
+    `  curl -s ${url}/api/v1/agent/${AGENT}/chat -H "Authorization: Bearer ${key}" -H 'Content-Type: application/json' -d '{"message":"What is a farebox?"}'`,
     'Ask by voice (the answer holds text, audio and the receipt):',
-    `  curl -s ${url}/api/v1/agent/${AGENT}/voice -H 'Authorization: Bearer ${key}' -F 'audio=@${question}' -o answer.json`,
+    `  curl -s ${url}/api/v1/agent/${AGENT}/voice -H "Authorization: Bearer ${key}" -F 'audio=@${question}' -o answer.json`,
   ]
 }
 

@@ -21,7 +21,8 @@ export function serveMediaStreams(server: Server, { twilio, url, callOf }: Media
     raw.on('error', () => raw.destroy())
     const isTwilio = await twilio.verifyUpgrade(url, request.headers['x-twilio-signature']?.toString())
     if (isTwilio) sockets.handleUpgrade(request, raw, head, serve)
-    else raw.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    // Its client may keep its own side open.
+    else raw.once('finish', () => raw.destroy()).end('HTTP/1.1 403 Forbidden\r\n\r\n')
   })
 
   /** Processes the messages of a stream one after another. */

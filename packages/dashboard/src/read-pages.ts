@@ -4,9 +4,9 @@ import { pathToFileURL } from 'node:url'
 
 /** A built file, ready to send. */
 export interface PageFile {
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   /** The compressed file, if compressing it saves enough. */
-  readonly gzipped: Uint8Array | undefined
+  readonly gzipped: Uint8Array<ArrayBuffer> | undefined
   readonly type: string
 }
 

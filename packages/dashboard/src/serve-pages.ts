@@ -39,7 +39,7 @@ export function servePages({ apiBase, apiOrigin, pagesFolder }: ResolvedDashboar
 function assetAnswer({ bytes, gzipped, type }: PageFile, request: Request, policy: string): Response {
   const isGzip = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') && gzipped !== undefined
   const body = isGzip ? gzipped : bytes
-  return new Response(request.method === 'HEAD' ? null : new Uint8Array(body), {
+  return new Response(request.method === 'HEAD' ? null : body, {
     headers: {
       ...safety(policy),
       'content-type': type,

@@ -149,8 +149,28 @@ describe('the length of a recording, by its own header', () => {
     expect(turns).toBeGreaterThan(10)
   })
 
-  it('is not looked for in every byte of what nobody recorded', async () => {
-    const reading = readAudio(new Uint8Array(Buffer.concat([mp3(1), Buffer.alloc(200_000, 0xff)])))
+  const repeated = (part: Buffer, times: number) => Buffer.concat(Array.from({ length: times }, () => part))
+  const fileType = Buffer.concat([uint(20, 4), text('ftypM4A '), zeros(4), text('M4A ')])
+
+  /** A recording with so many bytes of padding in its container. */
+  function padded(seconds: number, padding: number): Buffer {
+    const data = Buffer.concat([wav(seconds), zeros(padding)])
+    data.writeUInt32LE(data.length - 8, 4)
+    return data
+  }
+
+  it('is found before as much padding as tags may have', async () => {
+    expect((await readAudio(padded(1, 512 * 1024))).durationSeconds).toBe(1)
+  })
+
+  // Each took up to a minute at 25 MiB.
+  it.each([
+    ['frames', Buffer.concat([mp3(1), Buffer.alloc(200_000, 0xff)])],
+    ['chunks', padded(1, 1_000_000)],
+    ['boxes', Buffer.concat([fileType, repeated(Buffer.concat([uint(8, 4), text('free')]), 50_000)])],
+    ['elements', Buffer.concat([webm(1), repeated(Buffer.concat([Buffer.from([0xec, 0x8c]), zeros(12)]), 30_000)])],
+  ])('is not looked for everywhere in %s that nobody recorded', async (_, data) => {
+    const reading = readAudio(new Uint8Array(data))
     await expect(reading).rejects.toMatchObject({
       code: 'INVALID_AUDIO',
       cause: { message: 'the recording was read more times than audio needs' },

@@ -61,8 +61,14 @@ function bytesPerSecondMax({ lossless, sampleRate = 48_000, numberOfChannels = 2
 
 /** The number of reads before other work gets a turn: some milliseconds. */
 const TURN_READS = 500
-/** The shortest frames in use need one read per eight bytes. A forged file may cause a read per byte. */
+/** The shortest frames in use need one read per seven bytes. A forged file may cause a read per byte. */
 const BYTES_PER_READ_MIN = 4
+/** Pages and fragments of a single frame each: one read per 14 bytes. Forged boxes are eight bytes long, and are read twice. */
+const PAGED_BYTES_PER_READ_MIN = 12
+/** A few chunks, of which one has all the sound. */
+const CHUNKED_BYTES_PER_READ_MIN = 64
+/** Padding of zeros reads as chunks of eight bytes. It may be as long as tags. */
+const PADDING_READS = TAG_BYTES / 8
 /** Reads that any recording may take, so that short ones can have tags. */
 const READS_FREE = 20_000
 
@@ -71,7 +77,7 @@ const READS_FREE = 20_000
  * of many megabytes could otherwise keep the process busy for minutes.
  */
 function readInTurns(data: Uint8Array): Blob {
-  const most = READS_FREE + data.byteLength / BYTES_PER_READ_MIN
+  const most = readsMax(data)
   let reads = 0
   const read = async (start: number, end: number) => {
     reads += 1
@@ -83,6 +89,14 @@ function readInTurns(data: Uint8Array): Blob {
   const slice = (start = 0, end = data.byteLength) => ({ arrayBuffer: () => read(start, end) })
   // The reader uses only these properties.
   return { size: data.byteLength, type: '', slice } as unknown as Blob
+}
+
+/** The most reads that audio needs, by the mark that a container begins with. What has none is a sequence of frames, or no audio. */
+function readsMax(data: Uint8Array): number {
+  const mark = Buffer.from(data.subarray(0, 8)).toString('latin1')
+  if (/^(RIFF|FORM|fLaC)/.test(mark)) return READS_FREE + PADDING_READS + data.byteLength / CHUNKED_BYTES_PER_READ_MIN
+  const isPaged = /^(OggS|.E\xdf\xa3|....ftyp)/s.test(mark)
+  return READS_FREE + data.byteLength / (isPaged ? PAGED_BYTES_PER_READ_MIN : BYTES_PER_READ_MIN)
 }
 
 /** Skips the ID3 tags before a recording. They do not affect its duration, and a tag of megabytes would be read in one turn. */

@@ -95,7 +95,8 @@ async function handle(
     },
   }
   const result: unknown = await route.handle(Object.assign(call, caller) as never)
-  if (result instanceof Response) return withoutUnasked(request, whenBodyEnds(result, leave))
+  // What anybody may ask for is no stream, and nobody's limits wait for its end. A server can send it without a copy.
+  if (result instanceof Response) return withoutUnasked(request, route.access === 'public' ? result : whenBodyEnds(result, leave))
   leave()
   if (result instanceof ProblemAnswer) return problemAnswer(result.problem, context.req.path, result.headers)
   const { status, body, headers } = result instanceof JsonAnswer ? result : new JsonAnswer(200, result)

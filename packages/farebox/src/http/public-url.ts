@@ -34,8 +34,12 @@ for (const [network, prefix] of [
   inside.addSubnet(network, prefix, 'ipv6')
 }
 
-/** `localhost.localdomain` is in the hosts file of many Linux machines, and pods of Kubernetes resolve `name.namespace.svc`. */
-const INSIDE_NAMES = /^(localhost|[^.]+)$|\.(localhost|localdomain\d?|local|internal|intranet|lan|home|corp|svc|home\.arpa)$/
+/**
+ * `localhost.localdomain` is in the hosts file of many Linux machines, and pods of Kubernetes resolve `name.namespace.svc`. In
+ * Google's cloud, `metadata.goog` is a name of the metadata server.
+ */
+const INSIDE_NAMES =
+  /^(localhost|metadata\.goog|[^.]+)$|\.(localhost|localdomain\d?|local|internal|intranet|lan|home|corp|svc|home\.arpa)$/
 
 /**
  * Whether a provider may be given a URL to fetch: by its host name, it leads to the public internet. Farebox itself fetches none,

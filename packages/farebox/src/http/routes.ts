@@ -67,14 +67,14 @@ const routes: readonly Route[] = [
     tag: 'operations',
     summary: 'Get this document',
     answer: openapiAnswer,
-    handle: () => new Response(documentText(), { headers: { 'content-type': 'application/json' } }),
+    handle: () => new Response(documentBytes(), { headers: { 'content-type': 'application/json' } }),
   }),
 ]
 
-let written: string | undefined
-/** The OpenAPI document, built when it is first requested. */
-function documentText(): string {
-  written ??= JSON.stringify(openapiDocument(routes))
+let written: Uint8Array<ArrayBuffer> | undefined
+/** The OpenAPI document, built when it is first requested. Its answers share the bytes: anybody may ask for many at once. */
+function documentBytes(): Uint8Array<ArrayBuffer> {
+  written ??= Buffer.from(JSON.stringify(openapiDocument(routes)))
   return written
 }
 
