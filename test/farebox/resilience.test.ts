@@ -392,11 +392,13 @@ describe('a call that failed', () => {
 })
 
 describe('the metadata of a call', () => {
-  it('comes before that of its workflow', async () => {
+  it('comes before that of its workflow, as its estimate says', async () => {
     const conditions = [{ when: { tier: 'free' }, use: { primaryAiModel: 'claude-3-haiku' } }]
     const { box, accountId } = await open({ configuration: presets.balanced({ primaryAiModel: 'gpt-4o', conditions }) })
     const free = box.workflow({ accountId, name: 'work', metadata: { tier: 'free' } })
-    expect((await free.chat({ ...ask, metadata: { tier: 'paid' } })).provider).toBe('gpt-4o')
+    const paid = { ...ask, metadata: { tier: 'paid' } }
+    expect((await free.estimate({ chat: paid })).services).toMatchObject([{ provider: 'gpt-4o' }])
+    expect((await free.chat(paid)).provider).toBe('gpt-4o')
     await free.end()
   })
 })
