@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChatEvent, ChatRequest, ProviderAdapter, Usage, UsageQuantity } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
 import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
 import { explainRoute, replayDecision, unpackDecision } from '@farebox/router'
-import { credits, type FareboxOptions, PriceBook, presets } from 'farebox'
+import { credits, PriceBook, presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { openAccount, openBox } from './open-box.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt, and what does it catch?' }] }
 
-async function open(options: Partial<FareboxOptions> & { failures?: SimulatedFailures; balance?: number } = {}) {
+type OpenOptions = NonNullable<Parameters<typeof openBox>[0]> & { failures?: SimulatedFailures; balance?: number }
+
+async function open(options: OpenOptions = {}) {
   const { failures = {}, balance = 10_000, ...rest } = options
   const box = await openBox({ providers: [simulated({ failures })], ...rest })
   const { accountId } = await openAccount(box, { balance: credits(balance) })
@@ -302,6 +305,101 @@ describe('a caller who leaves while the hold is placed', () => {
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
     expect(await usage()).toEqual([])
     await workflow.end()
+  })
+})
+
+describe('what a call has set aside', () => {
+  const settling = tokens({ input: 10, output: 240 })
+  const answering = (name: string, answer: () => void | Promise<void> = () => {}) =>
+    model(name, {
+      async chat() {
+        await answer()
+        return { text: name, finishReason: 'stop', model: name, usage: settling }
+      },
+    })
+
+  it('outlives the deadline of the call, so that an answer at the last moment is charged to it', async () => {
+    const began = Date.now()
+    let time = began
+    const late = answering('late', () => {
+      time += 30_000
+    })
+    const { box, accountId, workflow } = await open({
+      providers: [late],
+      prices: bookOf({ late: { any: '4' } }),
+      deadlines: { totalMs: 30_000 },
+      storeClock: () => time,
+    })
+    const { placeHold } = box.ledger
+    let expiresAt = 0
+    box.ledger.placeHold = async (input) => {
+      const outcome = await placeHold.call(box.ledger, input)
+      if (outcome.status === 'held') expiresAt = outcome.expiresAt
+      return outcome
+    }
+    await workflow.chat(ask)
+    expect(expiresAt).toBeGreaterThan(began + 30_000)
+    expect((await box.ledger.balance(accountId)).held).toBe(0n)
+    await workflow.end()
+  })
+
+  it('for what was tried out and failed is no more than that is charged', async () => {
+    const used = tokens({ input: 600, output: 400 })
+    const held: bigint[] = []
+    const watching = (name: string, fails: boolean) =>
+      model(name, {
+        async chat() {
+          held.push((await box.ledger.balance(accountId)).held)
+          if (fails) throw new ProviderError('cut off', { kind: 'malformed', provider: name, usage: used })
+          return { text: name, finishReason: 'stop', model: name, usage: used }
+        },
+      })
+    const { box, accountId, workflow } = await open({
+      providers: [watching('usual', false), watching('dearer', true)],
+      prices: bookOf({ usual: { any: '2' }, dearer: { any: '3' } }),
+      configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+      failedAttempts: 'charged',
+      random: () => 0,
+    })
+    await workflow.chat(ask)
+    const [alone = 0n] = held.splice(0)
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual' })
+    // What failed used a thousand tokens, which are two credits at the one that it replaced.
+    expect(held.at(-1)).toBe(alone + credits(2))
+    await workflow.end()
+  })
+})
+
+describe('a call that failed', () => {
+  const failing = model('failing', {
+    async chat() {
+      const usage = tokens({ input: 10, output: 740 })
+      throw new ProviderError('not now', { provider: 'failing', kind: 'malformed', usage })
+    },
+  })
+
+  it('says why it failed, also where the ledger cannot be told that it has ended', async () => {
+    const { box, accountId, workflow } = await open({ providers: [failing], prices: bookOf({ failing: { any: '4' } }) })
+    const { settleHold } = box.ledger
+    box.ledger.settleHold = async (input) => {
+      if (input.final === false) return settleHold.call(box.ledger, input)
+      throw new LedgerUnavailableError('the database is away')
+    }
+    await expect(workflow.chat(ask)).rejects.toMatchObject({ code: 'PROVIDERS_FAILED', attempts: [{ provider: 'failing' }] })
+    expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+    await workflow.end()
+  })
+})
+
+describe('the metadata of a call', () => {
+  it('comes before that of its workflow, as its estimate says', async () => {
+    const conditions = [{ when: { tier: 'free' }, use: { primaryAiModel: 'claude-3-haiku' } }]
+    const { box, accountId } = await open({ configuration: presets.balanced({ primaryAiModel: 'gpt-4o', conditions }) })
+    const free = box.workflow({ accountId, name: 'work', metadata: { tier: 'free' } })
+    const paid = { ...ask, metadata: { tier: 'paid' } }
+    expect((await free.estimate({ chat: paid })).services).toMatchObject([{ provider: 'gpt-4o' }])
+    expect((await free.chat(paid)).provider).toBe('gpt-4o')
+    await free.end()
   })
 })
 
@@ -921,6 +1019,37 @@ describe('a report of which a part has no price', () => {
     await expect.poll(costOfTurtle).toBe(21_000_000n)
     expect(errors).toEqual([])
   })
+
+  it.each(['floor', 'ceiling'] as const)(
+    'that came late costs us what was assumed, if all it tells is a %s',
+    async (certainty) => {
+      const late = Promise.withResolvers<void>()
+      const turtle = model('turtle', {
+        chat: async () => {
+          await late.promise
+          const usage: Usage = { ...tokens({ input: 1, output: 1 }), certainty }
+          throw new ProviderError('cut off', { kind: 'malformed', provider: 'turtle', usage })
+        },
+      })
+      const { box, accountId, workflow, usage } = await open({
+        providers: [turtle, model('hare', answering('hare'))],
+        prices: priced('credits', ['turtle', '2'], ['hare', '2']),
+        costs: priced('usd', ['turtle', '0.001', '0.01'], ['hare', '0.001', '0.01']),
+        configuration: presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' }),
+        hedge: { afterMs: 1, share: 1 },
+      })
+      await workflow.chat(ask)
+      const costs = async () => (await usage()).map(({ provider, cost }) => [provider, cost])
+      const before = await costs()
+      expect(before).toContainEqual(['turtle', expect.any(BigInt)])
+      late.resolve()
+      // Long enough for the cost to be corrected, if it were.
+      await sleep(20)
+      expect(await costs()).toEqual(before)
+      const { items } = await box.ledger.statement(accountId)
+      expect(items.filter(({ verb }) => verb === 'adjust')).toEqual([])
+    },
+  )
 
   it('is written down of an attempt that failed', async () => {
     const failing = model('failing', {

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { nanoUsd, type ProviderAdapter, quantity } from '@farebox/core'
+import { nanoUsd, type ProviderAdapter, ProviderError, quantity } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { PriceBook } from '@farebox/pricing'
 import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
-import { createFarebox, credits, type FareboxOptions } from 'farebox'
+import { createFarebox, credits, type FareboxOptions, presets } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { serveApi } from './api-client.ts'
@@ -387,6 +387,38 @@ it('usage that was told over HTTP and went to the spool is answered under its ke
   expect(answer).toMatchObject({ status: 200, body: { credits_used: 1, credit_balance: 0 } })
   expect(answer.headers.get('idempotency-replayed')).toBe('true')
   expect((await api.post(`/api/v1/workflows/${workflow_id}/close`)).body).toMatchObject({ total_credits_used: 1, shortfall: 3 })
+})
+
+it('a request whose failed attempt was charged is not begun again, although that charge is still in the spool', async () => {
+  let asked = 0
+  const failing: ProviderAdapter = {
+    ...simulated({ services: ['gpt'] }),
+    chat: async () => {
+      asked += 1
+      const quantities = [{ meter: 'input', quantity: quantity(1_000), unit: 'tokens' as const }]
+      const usage = { quantities, certainty: 'exact' as const }
+      throw new ProviderError('half an answer', { provider: 'gpt-4o', kind: 'malformed', usage })
+    },
+  }
+  const { box, database } = await openBoxThatSpools('failed', {
+    providers: [failing],
+    configuration: presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: null, lastResort: false }),
+    failedAttempts: 'charged',
+  })
+  const { accountId, key } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  const api = await serveApi(box, key)
+  const id = String((await api.post('/api/v1/workflows', { workflow_name: 'shared' })).body.workflow_id)
+  const chat = { model: 'gpt-4o', messages: [{ role: 'user', content: 'hello' }] }
+  const headers = { 'idempotency-key': 'once', 'x-farebox-workflow-id': id }
+  const send = async () => (await api.post('/v1/chat/completions', chat, headers)).status
+  database.takesUsage = false
+  expect(await send()).toBe(502)
+  database.takesUsage = true
+  expect(await send()).toBe(409)
+  await box.ledger.sendSpooled()
+  expect(await send()).toBe(409)
+  expect([asked, await box.ledger.balance(accountId)]).toMatchObject([1, { balance: balance - credits(8), held: 0n }])
 })
 
 it('a slice is priced after those that are still in the spool', async () => {

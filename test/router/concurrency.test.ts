@@ -147,6 +147,21 @@ describe('attempts', () => {
     slot?.()
   })
 
+  test('of a caller that leaves at the moment when a slot is given to it are not made, and the next one gets it', async () => {
+    const concurrency = createConcurrency({ default: 1 })
+    const caller = new AbortController()
+    // Told when the slot has been handed over.
+    const before = serve(['only'], { concurrency, onAttempt: () => caller.abort() })
+    const { running, called } = serve(['only'], { concurrency, signal: caller.signal })
+    const after = serve(['only'], { concurrency })
+    await vi.runAllTimersAsync()
+    expect(await before.running).toMatchObject({ status: 'succeeded' })
+    expect(await running).toEqual({ status: 'left', attempts: [] })
+    expect(called).toEqual([])
+    expect(await after.running).toMatchObject({ status: 'succeeded' })
+    expect(concurrency.stats()).toMatchObject([{ running: 0, waiting: 0 }])
+  })
+
   test('keep no slot while they back off', async () => {
     const concurrency = createConcurrency({ default: 1 })
     let isFirst = true

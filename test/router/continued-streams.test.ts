@@ -325,6 +325,22 @@ describe('a consumer that leaves', () => {
     }
   })
 
+  test('is not drained beyond the overall deadline, until which its hold is sure to last', async () => {
+    const { events, ended } = await streamOf(
+      play({ only: ['a', 5_000, finish] }, { drain: () => 1_000, deadlines: { totalMs: 120 } }),
+    )
+    let isOver = false
+    void ended.then(() => {
+      isOver = true
+    })
+    await events.return?.()
+    await vi.advanceTimersByTimeAsync(119)
+    expect(isOver).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(isOver).toBe(true)
+    await vi.runAllTimersAsync()
+  })
+
   test('and a provider that fails while it is drained: what it reported of that is known', async () => {
     const { events, ended } = await streamOf(play({ only: ['a', 10, failure('malformed', { usage })] }, { drain: () => 200 }))
     await events.return?.()

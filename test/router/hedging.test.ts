@@ -128,6 +128,14 @@ describe('a slow first attempt', () => {
   })
 })
 
+test('a hedge that wins teaches that the first takes longer than was waited for it, and no more of it', async () => {
+  const health = createHealth()
+  health.record('slow', { outcome: 'succeeded', latencyMs: 50, isStream: false })
+  await outcomeOf(play({ slow: 5_000, quick: 50 }, { health }))
+  expect(health.read('slow')?.answerMs).toBeGreaterThan(50)
+  expect(health.read('slow')?.errorRate).toBe(0)
+})
+
 describe('when one of the two fails', () => {
   test('the other is waited for', async () => {
     const first = await outcomeOf(play({ fails: { failsAfterMs: 150, kind: 'malformed' }, other: 200 }))

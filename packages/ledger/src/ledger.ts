@@ -67,6 +67,7 @@ import type {
 } from './inputs.ts'
 import type { KeyUse } from './key-uses.ts'
 import { checkFields } from './known-fields.ts'
+import { LostHolds } from './lost-holds.ts'
 import { revocationKeyOf } from './machine/grants.ts'
 import type { MigrationPlan, MigrationReport } from './migrations.ts'
 import { newId } from './new-id.ts'
@@ -164,6 +165,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
   readonly #spool: UsageSpool | undefined
   /** Changes under way that wait for the spool, or may have to go there. The queue does not know them yet, or any more. */
   readonly #spooling = new Set<Promise<unknown>>()
+  readonly #lostHolds = new LostHolds((hold) => this.releaseHold(hold))
   #isClosing = false
 
   /** @throws {InvalidOptionError} `driver` is none, or an option is unknown or not what {@link LedgerOptions} says */
@@ -246,6 +248,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
    */
   async close(): Promise<void> {
     this.#isClosing = true
+    this.#lostHolds.close()
     await this.closeKeys()
     await Promise.allSettled(this.#spooling)
     await this.#spool?.close()
@@ -295,7 +298,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
 
   /**
    * Sets credits aside before work starts, or refuses and says why. A hold that is neither settled nor extended is given back
-   * once `ttlMs` plus `graceMs` have passed.
+   * once `ttlMs` plus `graceMs` have passed. One that may have been placed, but whose outcome the database could not tell, is given
+   * back when it answers again: unless it has an id or an idempotency key, under which it can be asked for again.
    */
   async placeHold(input: PlaceHoldInput, call?: CallOptions<Transaction>): Promise<PlaceHoldOutcome> {
     checkFields('placeHold', input, call)
@@ -315,7 +319,13 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       unitPrice: input.unitPrice === undefined ? undefined : checkAmountOrZero('unitPrice', input.unitPrice),
       opensWorkflow: checkOpening(input),
     }
-    return this.#change('placeHold', input, input.holdId === undefined ? null : `placeHold:${holdId}`, fields, call)
+    const isNamed = input.holdId !== undefined || input.idempotencyKey !== undefined
+    const defaultKey = input.holdId === undefined ? null : `placeHold:${holdId}`
+    return this.#change('placeHold', input, defaultKey, fields, call).catch((error: unknown) => {
+      const mayBeHeld = error instanceof LedgerUnavailableError && !call?.transaction
+      if (mayBeHeld && !isNamed) this.#lostHolds.add({ accountId: input.accountId, holdId })
+      throw error
+    })
   }
 
   /**

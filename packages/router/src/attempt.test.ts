@@ -224,6 +224,13 @@ describe('deadlines', () => {
     expect(outcome.attempts.map(({ endedAt }) => endedAt - startedAt)).toEqual([100, 150])
   })
 
+  test('a provider that had only what another left of the time is not taken for ill', async () => {
+    const health = createHealth()
+    await outcomeOf(play({ first: ['hang'], second: ['hang'] }, { deadlines: { attemptMs: 100, totalMs: 120 }, health }))
+    expect(health.read('first')?.errorRate).toBe(1)
+    expect(health.read('second')?.errorRate).toBeUndefined()
+  })
+
   test.each([
     ['forward', 3_600_000],
     ['back', -3_600_000],

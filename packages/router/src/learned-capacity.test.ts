@@ -149,7 +149,7 @@ describe('how many in a minute', () => {
           health.record(KEY, { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 1_000, startedAt })
         pass(100_000)
       }
-      return { health, burst, succeed, perMinuteMax }
+      return { health, burst, pass, succeed, perMinuteMax }
     }
 
     test('grows by a part of one with an answer at the limit, and not below it', () => {
@@ -171,6 +171,21 @@ describe('how many in a minute', () => {
       burst(20, 1)
       burst(16, 6)
       expect(perMinuteMax()).toBe(16)
+    })
+
+    test('is nothing where 429s came after unlike numbers of requests, which were not what was too much', () => {
+      const { burst, perMinuteMax } = open()
+      burst(10, 1)
+      burst(20, 1)
+      expect(perMinuteMax()).toBeUndefined()
+    })
+
+    test('is not learnt from a 429 that was forgotten meanwhile', () => {
+      const { burst, pass, perMinuteMax } = open()
+      burst(10, 1)
+      pass(600_000)
+      burst(10, 1)
+      expect(perMinuteMax()).toBeUndefined()
     })
   })
 
