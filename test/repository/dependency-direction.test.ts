@@ -65,6 +65,12 @@ describe.each(packages.map((each) => [each.manifest.name, each] as const))('%s',
     for (const [peer] of expected) expect(manifest.peerDependenciesMeta?.[peer], peer).toEqual({ optional: true })
   })
 
+  // ^0.60.0 is 0.60 alone: npm refused to install us beside any of the 0.x releases after it.
+  it('shuts out no release of a peer between the oldest and the newest that it takes', () => {
+    const ranges = Object.entries(manifest.peerDependencies ?? {})
+    expect(ranges.filter(([, range]) => /[\^~]\s*0\./.test(range))).toEqual([])
+  })
+
   it('reaches into no other folder', () => {
     expect(files.flatMap((file) => importsBeyond(`${folder}/src`, file))).toEqual([])
   })

@@ -43,7 +43,7 @@ const OUTPUT_TOKENS_MAX = 4_096
 /**
  * Anthropic, or any server that speaks its Messages API: chat and vision.
  *
- * The adapter loads and sends nothing before the first call. It then imports the package `@anthropic-ai/sdk` (^0.60 or ^1),
+ * The adapter loads and sends nothing before the first call. It then imports the package `@anthropic-ai/sdk` (>=0.60 <2),
  * unless you pass your own client. It turns the SDK's retries off and ignores its environment variables.
  *
  * The adapter omits a request's temperature for models that would refuse it. It turns thinking off for Haiku 5.5, unless
@@ -81,7 +81,7 @@ function connect(
     baseURL: options.baseURL ?? 'https://api.anthropic.com',
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   }
-  const needs = '"@anthropic-ai/sdk" (^0.60 or ^1)'
+  const needs = '"@anthropic-ai/sdk" (>=0.60 <2)'
   return {
     ...connectSdk<AnthropicClient>({ name, availability, needs, client, now, load: () => loadAnthropicClient(settings) }),
     outputTokensMax: (model) => offers.find((offer) => offer.model === model)?.capabilities.outputTokensMax ?? OUTPUT_TOKENS_MAX,
