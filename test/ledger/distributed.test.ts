@@ -27,6 +27,9 @@ const ABOUT_MANY_ACCOUNTS = [
   // Exports of every account, and those who follow what has changed.
   /FROM public\.farebox_(usage_records|grants) WHERE \(account_id, \w+\) > \(\$1, \$2\) AND created_at >= \$3 AND created_at < \$4 ORDER BY account_id, \w+ LIMIT \$5$/,
   /FROM public\.farebox_accounts WHERE account_id > \$1 AND updated_at >= \$2 ORDER BY account_id LIMIT \$3$/,
+  // How far the next page of theirs looks.
+  /^SELECT account_id, usage_id FROM public\.farebox_usage_records WHERE \(account_id, usage_id\) > \(\$1, \$2\) ORDER BY account_id, usage_id LIMIT \$3 OFFSET \$4$/,
+  /^SELECT account_id FROM public\.farebox_accounts WHERE account_id > \$1 ORDER BY account_id LIMIT \$2 OFFSET \$3$/,
   /FROM public\.farebox_api_key_prefixes WHERE prefix = (\$1|ANY\(\$1::text\[\]\))$/,
   /FROM public\.farebox_provider_health WHERE told_at >= \$1 ORDER BY process_id$/,
 ]

@@ -36,18 +36,19 @@ export async function* keyPages<Row>(
   { table, keys, keyOf, of, only, read }: KeyPages<Row>,
 ): AsyncGenerator<Row[], void, undefined> {
   const order = keys.join(', ')
-  const marks = keys.map(() => '?').join(', ')
+  const key = rowOf(keys)
+  const marks = rowOf(keys.map(() => '?'))
   let after = keys.map(() => '')
   /** The key up to which to look. Absent where that is the end of the table, or where every row is wanted. */
   let through: string[] | undefined
   let isLooking = false
   for (;;) {
-    const position = both(of, { text: `(${order}) > (${marks})`, values: after })
+    const position = both(of, { text: `${key} > ${marks}`, values: after })
     if (only && !isLooking) {
       through = await keyAhead(reads, { table, keys }, position)
       isLooking = true
     }
-    const looked = through ? both(position, { text: `(${order}) <= (${marks})`, values: through }) : position
+    const looked = through ? both(position, { text: `${key} <= ${marks}`, values: through }) : position
     const { text, values } = both(looked, only)
     const rows = await read(`WHERE ${text} ORDER BY ${order} LIMIT ?`, [...values, PAGE])
     if (rows.length > 0) yield rows
@@ -72,6 +73,11 @@ async function keyAhead(
     columns: Object.fromEntries(keys.map((key) => [key, 'text'])),
   })
   return row && keys.map((key) => String(row[key]))
+}
+
+/** Compares like a single value where it is one. */
+function rowOf(values: readonly string[]): string {
+  return values.length === 1 ? values.join() : `(${values.join(', ')})`
 }
 
 function both(one: Condition | undefined, other: Condition | undefined): Condition {
