@@ -6,7 +6,7 @@ import { LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { PriceBook } from '@farebox/pricing'
-import { type SimulatedCall, simulated } from '@farebox/providers/simulated'
+import { type SimulatedCall, type SimulatedOptions, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
 import { createFarebox, credits, type FareboxOptions, presets } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
@@ -158,6 +158,26 @@ it.each([
   expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
 })
 
+/** A Farebox with a spool that is not sent by itself, an account with an agent, and what is said to that. */
+async function openVoice({
+  folder,
+  failures,
+  ...options
+}: Pick<FareboxOptions, 'store' | 'onError'> & Pick<SimulatedOptions, 'failures'> & { folder: string }) {
+  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
+  const box = createFarebox({ ...options, providers: [simulated({ failures })], spool })
+  onTestFinished(async () => {
+    await box.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const body = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  return { box, accountId, key, balance, api: await serveApi(box, key), body }
+}
+
 it('a run that failed is refunded also where a charge of it was still in the spool', async () => {
   const folder = databaseFolder('refunded')
   const store = sqlite({ filename: join(folder, 'credits.db') })
@@ -171,18 +191,7 @@ it('a run that failed is refunded also where a charge of it was still in the spo
     isAway = offer.service === 'voice_stt'
     return offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined
   }
-  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
-  const box = createFarebox({ store, providers: [simulated({ failures })], spool })
-  onTestFinished(async () => {
-    await box.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  await box.migrate()
-  const { accountId, key } = await openAccount(box)
-  const { balance } = await box.ledger.balance(accountId)
-  await box.agents.create({ accountId, agentId: 'a' })
-  const api = await serveApi(box, key)
-  const body = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  const { box, accountId, key, balance, api, body } = await openVoice({ folder, store, failures })
   const answer = await fetch(`${api.url}/api/v1/agent/a/voice`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'audio/wav' },
@@ -230,18 +239,7 @@ it('a key whose run failed while the database was away can be used again, and pa
     if (!hasFailed) isAway = true
     return isAway && offer.service === 'gpt' ? ({ kind: 'unavailable' } as const) : undefined
   }
-  const spool = { directory: join(folder, 'spool'), retryMs: 3_600_000 }
-  const box = createFarebox({ store, providers: [simulated({ failures })], spool, onError: () => {} })
-  onTestFinished(async () => {
-    await box.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  await box.migrate()
-  const { accountId, key } = await openAccount(box)
-  const { balance } = await box.ledger.balance(accountId)
-  await box.agents.create({ accountId, agentId: 'a' })
-  const api = await serveApi(box, key)
-  const body = readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url))
+  const { box, accountId, balance, api, body } = await openVoice({ folder, store, failures, onError: () => {} })
   const ask = () => api.post('/api/v1/agent/a/voice', body, { 'idempotency-key': 'once', 'content-type': 'audio/wav' })
   expect((await ask()).status).toBeGreaterThanOrEqual(500)
   expect(await box.ledger.spooled()).toBe(1)

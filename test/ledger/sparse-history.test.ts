@@ -2,6 +2,7 @@ import { credits, quantity } from '@farebox/core'
 import { Ledger, type LedgerDriver, type Query } from '@farebox/ledger'
 import type { OpenLedger } from '@farebox/ledger/conformance'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { otherWork } from '../support/other-work.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 
@@ -82,18 +83,12 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
       (row: { documentId: string }) => row.documentId,
     ],
   ])('finds %s, and lets other work run every few thousand rows', async (_name, search, idOf) => {
-    let turns = 0
-    let isOver = false
-    const turn = () => {
-      turns++
-      if (!isOver) setImmediate(turn)
-    }
-    setImmediate(turn)
+    const turns = otherWork()
     const found = (await Array.fromAsync(search())).flat()
-    isOver = true
+    const others = turns()
     expect(found.map((row) => idOf(row as never))).toEqual(wanted.map(nameOf))
     expect(queries.length).toBeGreaterThanOrEqual(ROWS / LOOKED_AT_MAX)
-    expect(turns).toBeGreaterThanOrEqual(Math.floor(ROWS / LOOKED_AT_MAX))
+    expect(others).toBeGreaterThanOrEqual(Math.floor(ROWS / LOOKED_AT_MAX))
   })
 
   test('of which none are there ends, without a page', async () => {
@@ -117,20 +112,14 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
     ['several workflows', async () => (await ledger.usageOfWorkflows('ada', ['long', 'none'])).get('long') ?? []],
   ])('of %s with thousands of records reads them in turns, oldest first', async (_name, read) => {
     await store.sql("UPDATE farebox_usage_records SET workflow_id = 'long', sequence = 1000000 - sequence")
-    let turns = 0
-    let isOver = false
-    const turn = () => {
-      turns++
-      if (!isOver) setImmediate(turn)
-    }
-    setImmediate(turn)
+    const turns = otherWork()
     const records = await read()
-    isOver = true
+    const others = turns()
     expect(records.map(({ usageId }) => usageId)).toEqual([
       ...Array.from({ length: ROWS }, (_none, index) => nameOf(ROWS - index)),
       'first',
     ])
-    expect(turns).toBeGreaterThanOrEqual(Math.floor(ROWS / 500))
+    expect(others).toBeGreaterThanOrEqual(Math.floor(ROWS / 500))
   })
 
   test('and a page that is full goes on behind its last row', async () => {

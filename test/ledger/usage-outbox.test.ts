@@ -15,6 +15,7 @@ import { type CloudEvent, HTTP } from 'cloudevents'
 import Stripe from 'stripe'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startStripeMeter } from '../loopback/stripe-meter.ts'
+import { otherWork } from '../support/other-work.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 
@@ -552,16 +553,9 @@ describe.each([
     await Promise.all(accountIds.map((accountId) => charge(accountId, 'u')))
     await outboxTo([]).deliverDue()
     const outbox = outboxTo([])
-    let turns = 0
-    let isOver = false
-    const otherWork = () => {
-      turns += 1
-      if (!isOver) setImmediate(otherWork)
-    }
-    setImmediate(otherWork)
+    const turns = otherWork()
     expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
-    isOver = true
-    expect(turns).toBeGreaterThan(5)
+    expect(turns()).toBeGreaterThan(5)
   })
 
   test('leaves one note in each account, however often it looks, and no entry in its journal', async () => {
