@@ -222,8 +222,38 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       'c1',
       'tool_calls',
     ])
+    const added = { type: 'response.output_item.added', output_index: 1, item: call }
+    const both = completed([{ type: 'message', content }, call])
+    expect(await read(added, both)).toEqual(['c1', 'Hi. I look.', 'tool_calls'])
+    expect(await read(told('response.output_text.delta', 0, { delta: 'Hi. I look.' }), both)).toEqual([
+      'Hi. I look.',
+      'c1',
+      'tool_calls',
+    ])
     const refusal = told('response.refusal.done', 0, { refusal: 'No.' })
     expect(await read(refusal, completed([{ type: 'message', content: [{ refusal: 'No.' }] }]))).toEqual(['refused: No.', 'stop'])
+  })
+
+  it('is told once where a stream of a chat ends with the whole message, as MiniMax’s do', async () => {
+    const call = { index: 0, id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }
+    const whole = { role: 'assistant', content: 'Hi. I look.', tool_calls: [call] }
+    const usage = { prompt_tokens: 5, completion_tokens: 3 }
+    const last = { object: 'chat.completion', choices: [{ index: 0, message: whole, finish_reason: 'tool_calls' }], usage }
+    const piece = (delta: object, more?: object) => ({ choices: [{ index: 0, delta, ...more }] })
+    const read = async (...events: object[]) => {
+      const baseURL = await serveEvents(events)
+      const given = await collect(openai({ apiKey, baseURL }).streamChat?.(hello, context))
+      const text = given.map((event) => (event.type === 'text' ? event.text : '')).join('')
+      const calls = given.flatMap((event) => (event.type === 'tool_call' ? `${event.id} ${event.arguments}` : []))
+      const end = given.at(-1)
+      return { text, calls, used: meters(end && 'usage' in end ? end.usage : undefined) }
+    }
+    const told = { text: 'Hi. I look.', calls: ['c1 {}'], used: { input: '5', output: '3' } }
+    const begin = piece({ role: 'assistant', content: '' })
+    expect(
+      await read(begin, piece({ content: 'Hi. ' }), piece({ content: 'I look.' }), piece({ tool_calls: [call] }), last),
+    ).toEqual(told)
+    expect(await read(begin, last)).toEqual(told)
   })
 
   it('of Claude is an answer, or refused as its error says, where a stream was asked for and it came whole', async () => {

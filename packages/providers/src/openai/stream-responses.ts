@@ -65,7 +65,7 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, told:
       if (event.type === 'response.failed') throw response.error
       answer.finishReason = endOf(response) ?? 'other'
       answer.isWhole = true
-      return told.hasText || toolCalls.length > 0 ? [] : outputEvents(response.output)
+      return outputEvents(response.output).filter(({ type }) => (type === 'text' ? !told.hasText : toolCalls.length === 0))
     }
     case 'error':
       throw event
