@@ -272,6 +272,18 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '{"at":1}' },
       { type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact', raw: usage } },
     ])
+    const pieces = [
+      { type: 'message_start', message: { model: 'm', usage } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hi' } },
+      { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage },
+      { type: 'message_stop' },
+    ]
+    const stream = pieces.map((piece) => `event: ${piece.type}\ndata: ${JSON.stringify(piece)}\n\n`).join('')
+    const baseURL = await serve('application/json', (response) => response.end(stream))
+    expect(await collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context))).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'finish', finishReason: 'stop', model: 'm' },
+    ])
     const refused = failureOf(streamed({ type: 'error', error: { type: 'overloaded_error', message: 'Hello' } }))
     expect(await refused).toMatchObject({ kind: 'overloaded' })
     expect(await failureOf(streamed({ usage }))).toMatchObject({ kind: 'malformed', usage: { certainty: 'exact' } })
