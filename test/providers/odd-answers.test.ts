@@ -187,6 +187,16 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         expect(meters(end && 'usage' in end ? end.usage : undefined)).toEqual({ input: '5', output: '3' })
       }
     }
+    const failed = JSON.stringify({ object: 'response', status: 'failed', error: { code: 'server_error' }, output: [], usage })
+    const failing = openai({
+      apiKey,
+      baseURL: await serve('application/json', (response) => response.end(failed)),
+      api: 'responses',
+    })
+    expect(await failureOf(collect(failing.streamChat?.(hello, context)))).toMatchObject({
+      kind: 'unavailable',
+      usage: { raw: usage },
+    })
     const refused = { object: 'response', status: 'completed', output: [{ type: 'message', content: [{ refusal: 'No.' }] }] }
     const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(refused)))
     const events = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
