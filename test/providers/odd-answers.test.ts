@@ -232,6 +232,8 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       'c1',
       'tool_calls',
     ])
+    const empty = told('response.output_text.delta', 0, { delta: '' })
+    expect((await read(empty, ...done, completed([]))).join('')).toBe('Hi. I look.stop')
     const added = { type: 'response.output_item.added', output_index: 1, item: call }
     const both = completed([{ type: 'message', content }, call])
     expect(await read(added, both)).toEqual(['c1', 'Hi. I look.', 'tool_calls'])

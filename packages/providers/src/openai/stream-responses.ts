@@ -95,8 +95,10 @@ function outputEvents(output: unknown): ChatEvent[] {
 }
 
 function textPiece(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
-  told.hasPieces = true
-  return textEvents(given, told, isRefusal)
+  const events = textEvents(given, told, isRefusal)
+  // Some servers begin with an empty piece.
+  told.hasPieces ||= events.length > 0
+  return events
 }
 
 function textEvents(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
