@@ -14,6 +14,7 @@ import {
 } from '../../packages/dashboard/app/format.ts'
 import { englishOf } from '../../packages/dashboard/app/locale.ts'
 import { stackSeries } from '../../packages/dashboard/app/parts/stack-series.ts'
+import { bucketsUpTo, rangeOf } from '../../packages/dashboard/app/state/ranges.ts'
 
 test.each([
   [59.94, '59.9 s'],
@@ -64,6 +65,13 @@ test.each([
   [3.999, '400%'],
 ])('a share of %s is %s: of a budget in which something is left, not all is used', (share, text) => {
   expect(percent(share)).toBe(text)
+})
+
+test('the buckets of a chart go on up to an instant, and end where an answer has none', () => {
+  const range = rangeOf('24h', Date.parse('2026-11-01T12:00:00Z'))
+  const later = Date.parse('2026-11-01T14:59:00Z')
+  expect(bucketsUpTo(range, later).slice(24)).toEqual([new Date('2026-11-01T13:00:00Z'), new Date('2026-11-01T14:00:00Z')])
+  expect(bucketsUpTo(range, Number.NaN)).toEqual(range.buckets)
 })
 
 test('thousands of names are six and the others, and no credit of theirs is lost', () => {

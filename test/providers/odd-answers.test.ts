@@ -187,6 +187,16 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
         expect(meters(end && 'usage' in end ? end.usage : undefined)).toEqual({ input: '5', output: '3' })
       }
     }
+    const failed = JSON.stringify({ object: 'response', status: 'failed', error: { code: 'server_error' }, output: [], usage })
+    const failing = openai({
+      apiKey,
+      baseURL: await serve('application/json', (response) => response.end(failed)),
+      api: 'responses',
+    })
+    expect(await failureOf(collect(failing.streamChat?.(hello, context)))).toMatchObject({
+      kind: 'unavailable',
+      usage: { raw: usage },
+    })
     const refused = { object: 'response', status: 'completed', output: [{ type: 'message', content: [{ refusal: 'No.' }] }] }
     const baseURL = await serve('application/json', (response) => response.end(JSON.stringify(refused)))
     const events = await collect(openai({ apiKey, baseURL, api: 'responses' }).streamChat?.(hello, context))
@@ -222,8 +232,40 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       'c1',
       'tool_calls',
     ])
+    const empty = told('response.output_text.delta', 0, { delta: '' })
+    expect((await read(empty, ...done, completed([]))).join('')).toBe('Hi. I look.stop')
+    const added = { type: 'response.output_item.added', output_index: 1, item: call }
+    const both = completed([{ type: 'message', content }, call])
+    expect(await read(added, both)).toEqual(['c1', 'Hi. I look.', 'tool_calls'])
+    expect(await read(told('response.output_text.delta', 0, { delta: 'Hi. I look.' }), both)).toEqual([
+      'Hi. I look.',
+      'c1',
+      'tool_calls',
+    ])
     const refusal = told('response.refusal.done', 0, { refusal: 'No.' })
     expect(await read(refusal, completed([{ type: 'message', content: [{ refusal: 'No.' }] }]))).toEqual(['refused: No.', 'stop'])
+  })
+
+  it('is told once where a stream of a chat ends with the whole message, as MiniMax’s do', async () => {
+    const call = { index: 0, id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }
+    const whole = { role: 'assistant', content: 'Hi. I look.', tool_calls: [call] }
+    const usage = { prompt_tokens: 5, completion_tokens: 3 }
+    const last = { object: 'chat.completion', choices: [{ index: 0, message: whole, finish_reason: 'tool_calls' }], usage }
+    const piece = (delta: object, more?: object) => ({ choices: [{ index: 0, delta, ...more }] })
+    const read = async (...events: object[]) => {
+      const baseURL = await serveEvents(events)
+      const given = await collect(openai({ apiKey, baseURL }).streamChat?.(hello, context))
+      const text = given.map((event) => (event.type === 'text' ? event.text : '')).join('')
+      const calls = given.flatMap((event) => (event.type === 'tool_call' ? `${event.id} ${event.arguments}` : []))
+      const end = given.at(-1)
+      return { text, calls, used: meters(end && 'usage' in end ? end.usage : undefined) }
+    }
+    const told = { text: 'Hi. I look.', calls: ['c1 {}'], used: { input: '5', output: '3' } }
+    const begin = piece({ role: 'assistant', content: '' })
+    expect(
+      await read(begin, piece({ content: 'Hi. ' }), piece({ content: 'I look.' }), piece({ tool_calls: [call] }), last),
+    ).toEqual(told)
+    expect(await read(begin, last)).toEqual(told)
   })
 
   it('of Claude is an answer, or refused as its error says, where a stream was asked for and it came whole', async () => {
@@ -241,6 +283,18 @@ describe('an answer of a server that speaks a provider’s protocol in its own w
       { type: 'text', text: 'Hi' },
       { type: 'tool_call', index: 0, id: 'c1', name: 'look', arguments: '{"at":1}' },
       { type: 'finish', finishReason: 'tool_calls', model: 'm', usage: { certainty: 'exact', raw: usage } },
+    ])
+    const pieces = [
+      { type: 'message_start', message: { model: 'm', usage } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hi' } },
+      { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage },
+      { type: 'message_stop' },
+    ]
+    const stream = pieces.map((piece) => `event: ${piece.type}\ndata: ${JSON.stringify(piece)}\n\n`).join('')
+    const baseURL = await serve('application/json', (response) => response.end(stream))
+    expect(await collect(anthropic({ apiKey, baseURL }).streamChat?.(hello, context))).toMatchObject([
+      { type: 'text', text: 'Hi' },
+      { type: 'finish', finishReason: 'stop', model: 'm' },
     ])
     const refused = failureOf(streamed({ type: 'error', error: { type: 'overloaded_error', message: 'Hello' } }))
     expect(await refused).toMatchObject({ kind: 'overloaded' })

@@ -47,7 +47,8 @@ export function bucketsUpTo({ granularity, buckets }: Range, at: number): Date[]
   const all = [...buckets]
   for (let last = all.at(-1); last !== undefined; last = all.at(-1)) {
     const next = bucketsLater(granularity, last, 1)
-    if (next.getTime() > at) break
+    // An answer of another server may have no instant there, which is neither before nor after any.
+    if (!(next.getTime() <= at)) break
     all.push(next)
   }
   return all

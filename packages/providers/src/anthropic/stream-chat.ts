@@ -57,10 +57,15 @@ export async function* streamChat(
 
 /**
  * The body of an answer that is JSON: some servers answer 200 to what they refuse, and others do not stream. `undefined` for a
- * stream. The SDK has read nothing of it before the first event.
+ * stream, which some servers call JSON too. The SDK has read nothing of it before the first event.
  */
 async function wholeBody(call: Call, { response }: SdkAnswer): Promise<unknown> {
   if (!headersOf(response).get('content-type')?.includes('application/json')) return undefined
+  const reader = (response as Response).clone().body?.getReader()
+  const begin = reader && (await call.race(reader.read()))
+  // Its promise waits for the other reader of the body.
+  reader?.cancel().catch(() => {})
+  if (!/^\s*\{/.test(new TextDecoder().decode(begin?.value))) return undefined
   return call.race((response as Response).json())
 }
 

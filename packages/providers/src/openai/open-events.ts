@@ -63,7 +63,7 @@ function eventsOf(chunks: AsyncIterator<Uint8Array>, call: OpenaiCall, requestId
     while (!isDone && !failure) {
       const step = await call.race(chunks.next())
       if (step.done) {
-        const whole = plain?.length ? parse(new TextDecoder().decode(joinBytes(plain)), requestId) : undefined
+        const whole = plain?.length ? parseWhole(new TextDecoder().decode(joinBytes(plain)), requestId) : undefined
         if (whole === undefined) break
         plain = undefined
         return { done: false, value: [whole] }
@@ -94,6 +94,12 @@ function parse(data: string, requestId: string | undefined): unknown {
   const { error } = asRecord(event) ?? {}
   if (error) throw { ...asRecord(error), requestID: requestId }
   return event
+}
+
+/** Parses an answer that came whole. A response that failed tells beside its error what it used, so its reader throws that. */
+function parseWhole(data: string, requestId: string | undefined): unknown {
+  const answer: unknown = JSON.parse(data)
+  return Array.isArray(asRecord(answer)?.output) ? answer : parse(data, requestId)
 }
 
 const BRACE = 0x7b

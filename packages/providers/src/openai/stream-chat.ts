@@ -15,27 +15,34 @@ export function streamChat(
   request: ChatRequest,
   context: CallContext,
 ): AsyncGenerator<ChatEvent, void, undefined> {
-  const toolCalls = new ToolCallNumbers()
+  const told: Told = { toolCalls: new ToolCallNumbers(), hasPieces: false }
   return streamAnswer(connection, request.model, context, {
     create: (client, options) => client.chat.completions.create(streamChatBody(connection.name, request), options),
-    read: (chunk, answer) => readChunk(chunk, answer, toolCalls),
+    read: (chunk, answer) => readChunk(chunk, answer, told),
   })
 }
 
-function readChunk(value: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
+/** What a stream has told so far. */
+interface Told {
+  toolCalls: ToolCallNumbers
+  /** Whether any of it came in pieces. Then it is not told again as a whole message. */
+  hasPieces: boolean
+}
+
+function readChunk(value: unknown, answer: StreamedAnswer, told: Told): ChatEvent[] {
   const chunk = asRecord(value)
   if (!chunk) return []
   answer.model = asText(chunk.model) || answer.model
   const choices = Array.isArray(chunk.choices) ? chunk.choices : []
   const usage = chatUsage(chunk.usage, chunk.service_tier)
   if (usage) answer.usage = usage
-  const events = choices.flatMap((given: unknown) => readChoice(given, answer, toolCalls))
+  const events = choices.flatMap((given: unknown) => readChoice(given, answer, told))
   // The chunk with the usage of the whole request has no choices.
   if (usage) answer.isWhole = choices.length === 0 && answer.finishReason !== undefined
   return events
 }
 
-function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallNumbers): ChatEvent[] {
+function readChoice(given: unknown, answer: StreamedAnswer, told: Told): ChatEvent[] {
   const choice = asRecord(given)
   // A request may ask for several answers. The caller pays for all, and gets the first, as in a plain chat.
   if (!choice || (choice.index ?? 0) !== 0) return []
@@ -44,8 +51,11 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
   const reason = asText(choice.finish_reason)
   // Some servers send an empty reason until the last chunk.
   if (reason) answer.finishReason = finishReason(reason)
-  // A server that does not stream answers with the whole message.
-  const delta = asRecord(choice.delta) ?? asRecord(choice.message)
+  const piece = asRecord(choice.delta)
+  // A server that does not stream answers with the whole message. MiniMax ends a stream with it.
+  const whole = piece ? undefined : asRecord(choice.message)
+  if (whole && told.hasPieces) return []
+  const delta = piece ?? whole
   const events: ChatEvent[] = []
   const logprobs = choice.logprobs ? { logprobs: choice.logprobs } : {}
   const text = contentText(delta?.content)
@@ -58,7 +68,7 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
     const call = asRecord(part)
     const named = asRecord(call?.function)
     const name = asText(named?.name) || undefined
-    const { number, id } = toolCalls.take({ index: asCount(call?.index), id: asText(call?.id) || undefined, name })
+    const { number, id } = told.toolCalls.take({ index: asCount(call?.index), id: asText(call?.id) || undefined, name })
     events.push({
       type: 'tool_call',
       index: number,
@@ -67,6 +77,7 @@ function readChoice(given: unknown, answer: StreamedAnswer, toolCalls: ToolCallN
       arguments: argumentsText(named?.arguments),
     })
   }
+  if (piece && events.length > 0) told.hasPieces = true
   return events
 }
 

@@ -65,7 +65,7 @@ function readEvent(event: Record<string, unknown>, answer: StreamedAnswer, told:
       if (event.type === 'response.failed') throw response.error
       answer.finishReason = endOf(response) ?? 'other'
       answer.isWhole = true
-      return told.hasText || toolCalls.length > 0 ? [] : outputEvents(response.output)
+      return outputEvents(response.output).filter(({ type }) => (type === 'text' ? !told.hasText : toolCalls.length === 0))
     }
     case 'error':
       throw event
@@ -95,8 +95,10 @@ function outputEvents(output: unknown): ChatEvent[] {
 }
 
 function textPiece(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
-  told.hasPieces = true
-  return textEvents(given, told, isRefusal)
+  const events = textEvents(given, told, isRefusal)
+  // Some servers begin with an empty piece.
+  told.hasPieces ||= events.length > 0
+  return events
 }
 
 function textEvents(given: unknown, told: Told, isRefusal = false): ChatEvent[] {
