@@ -410,6 +410,36 @@ describe.each([
     expect(after - before).toBeLessThanOrEqual(2)
   })
 
+  test('is told, though more accounts than may wait for their turn have deliveries that hang', async () => {
+    const told: string[] = []
+    const attempts = new Map(Array.from({ length: 600 }, (_, index) => [`hanging-${index}`, 0]))
+    const outbox = outboxTo(told, {
+      pollMs: 10,
+      concurrency: attempts.size,
+      timeoutMs: 20_000,
+      retryDelayMs: () => 1,
+      async deliver(record) {
+        const before = attempts.get(record.accountId)
+        if (before === undefined) return void told.push(nameOf(record))
+        attempts.set(record.accountId, before + 1)
+        await (before === 0 ? sleep(2_100) : new Promise(() => undefined))
+        throw new Error('slow, and in vain')
+      },
+    })
+    onTestFinished(() => outbox.stop())
+    const begin = async (accountId: string) => {
+      await ledger.openAccount({ accountId, name: accountId })
+      await ledger.grant({ accountId, amount: credits(100) })
+      await charge(accountId, 'u')
+    }
+    await Promise.all([...attempts.keys()].map(begin))
+    outbox.start()
+    const again = () => [...attempts.values()].filter((count) => count > 1).length
+    await expect.poll(again, { timeout: 20_000 }).toBe(attempts.size / 2)
+    await charge('bob', 'b1')
+    await expect.poll(() => told, { timeout: 10_000 }).toEqual(['bob b1'])
+  })
+
   test('is told between the records of an account that has many', async () => {
     await Promise.all(Array.from({ length: 250 }, (_, index) => charge('ada', `u${index}`, '0.000001')))
     await charge('bob', 'b1')

@@ -47,6 +47,21 @@ export function exerciseTerms(suite: Suite): void {
       expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
     })
 
+    it('is so for ids of any length, such as those of budgets that are named after their scope', async () => {
+      const accountId = await suite.account(6_000)
+      const { ledger } = suite
+      const [apiKeyId, userId] = ['k'.repeat(200), 'u'.repeat(81)]
+      expect(await ledger.createApiKey({ accountId, apiKeyId, userId })).toMatchObject({ status: 'created' })
+      await ledger.rotateApiKey({ accountId, apiKeyId })
+      await ledger.setBudget({ accountId, budgetId: 'b'.repeat(200), limit: credits(5), period: 'day' })
+      const ofBoth = { accountId, apiKeyId: crypto.randomUUID(), userId: crypto.randomUUID(), period: 'month' } as const
+      expect((await ledger.setBudget({ ...ofBoth, limit: credits(5) })).budgetId.length).toBeGreaterThan(80)
+      await ledger.setBudget({ ...ofBoth, limit: credits(6) })
+      expect((await ledger.verify(accountId)).mismatches).toEqual([])
+      await ledger.revokeApiKey({ accountId, apiKeyId })
+      expect((await ledger.verify(accountId)).mismatches).toEqual([])
+    })
+
     // Each tampers with one row, in SQL that both databases accept. `{id}` stands for the account.
     it.each<[string, string, string]>([
       ['a raised credit limit', 'account creditLimit', `UPDATE farebox_accounts SET credit_limit = 99000000 {here}`],

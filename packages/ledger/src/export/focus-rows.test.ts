@@ -57,3 +57,9 @@ it('a plan recurs, and its chargeback does not', () => {
   const back = focusPurchaseRow({ grant, chargedBackAt: grant.createdAt + 1 }, account, options)
   expect(back).toMatchObject({ ChargeCategory: 'Adjustment', ChargeFrequency: 'One-Time', BilledCost: '-1', ChargeClass: null })
 })
+
+it('what was carried over is not billed again, whatever the id of its grant holds', () => {
+  const source = 'purchase' as const
+  for (const grantId of ['rollover:g1', 'rollover:one line\u2028and another'])
+    expect(focusPurchaseRow({ grant: { ...grant, source, grantId } }, account, options)).toMatchObject({ BilledCost: '0' })
+})

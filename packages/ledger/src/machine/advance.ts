@@ -146,7 +146,7 @@ export function rolloverIdOf(grantId: string): string {
 
 /** The id of the grant that this one was carried over from, if it was. Callers cannot give a grant such an id. */
 export function carriedFromIdOf(grantId: string): string | undefined {
-  return /^rollover:(.+)$/.exec(grantId)?.[1]
+  return /^rollover:(.+)$/s.exec(grantId)?.[1]
 }
 
 function carryOver(state: LedgerState, from: GrantRow, amount: Credits, now: number): GrantRow | undefined {

@@ -73,7 +73,7 @@ export interface UndeliveredUsage {
 
 /** Records of one account that are read at once, and share one saved cursor. Then others have their turn. */
 const BATCH = 100
-/** How many accounts may wait for their turn, before a poll looks for more. */
+/** How many accounts that are not slow may wait for their turn, before a poll looks for more. */
 const QUEUE_MAX = 500
 /** How far back to look again: a change waits for its transaction, so it may be committed this long after its timestamp. */
 const MARGIN_MS = 600_000
@@ -238,7 +238,7 @@ export class UsageOutbox {
   /** Begins to tell an account, in its turn. */
   async #beginOne(accountId: string, look: Look): Promise<void> {
     if (look.begun.has(accountId)) return
-    while (this.#telling.size >= QUEUE_MAX && !look.signal.aborted) {
+    while (!this.#hasRoom() && !look.signal.aborted) {
       this.#room ??= Promise.withResolvers()
       await this.#room.promise
     }
@@ -255,6 +255,12 @@ export class UsageOutbox {
       this.#room = undefined
     })
     this.#telling.set(accountId, telling)
+  }
+
+  /** Whether one more account may wait. Slow ones do not count: however many hang, others must come to the turns that are free. */
+  #hasRoom(): boolean {
+    if (this.#telling.size < QUEUE_MAX) return true
+    return [...this.#telling.keys()].filter((accountId) => !this.#slow.has(accountId)).length < QUEUE_MAX
   }
 
   async #tellInTurn(accountId: string, look: Look): Promise<void> {

@@ -34,7 +34,8 @@ export class TermsCheck {
 
   add({ verb, at, ...entry }: JournalEntry): void {
     const [content, outcome] = [said(entry.content), said(entry.outcome)]
-    const key = this.#keys.get(String(content.apiKeyId))
+    // By the ids of outcomes: a content has a long id as its digest.
+    const key = this.#keys.get(String(outcome.apiKeyId))
     switch (verb) {
       case 'openAccount':
         this.#opened = content
@@ -46,10 +47,10 @@ export class TermsCheck {
         this.#grants.set(String(outcome.grantId), { effectiveAt: String(at), ...content })
         break
       case 'setBudget':
-        this.#budgets.set(String(content.budgetId), content)
+        this.#budgets.set(String(outcome.budgetId), content)
         break
       case 'createApiKey':
-        this.#keys.set(String(content.apiKeyId), { made: content, prefix: outcome.prefix, revokedAt: undefined })
+        this.#keys.set(String(outcome.apiKeyId), { made: content, prefix: outcome.prefix, revokedAt: undefined })
         break
       case 'rotateApiKey':
         if (key) key.prefix = outcome.prefix
