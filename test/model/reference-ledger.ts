@@ -58,7 +58,7 @@ function fieldsOf({ verb, input }: Operation): Map<string, string> {
   for (const [name, value] of Object.entries(input)) {
     // Drawn anew for each call, so that two calls for the same key of an account never agree on them; or of no matter once it was done.
     if (['prefix', 'hash', 'keepsHolds', 'opensWorkflow'].includes(name)) continue
-    if (verb === 'settleHold' && name === 'overage') continue
+    if (verb === 'settleHold' && (name === 'overage' || name === 'unitPrice')) continue
     const isGroup = name === 'usage' || name === 'body'
     for (const [inner, field] of isGroup ? Object.entries(value) : [['', value] as const]) {
       if (field === undefined || (priced && isGroup && BY_BOOK.has(inner))) continue

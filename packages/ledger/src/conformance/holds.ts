@@ -33,7 +33,8 @@ export function exerciseHolds(suite: Suite): void {
       const part = { accountId, holdId, usageId: 'part', usage: usage(15), final: false, unitPrice }
       const first = charged(await suite.ledger.settleHold(part))
       expect(first).toMatchObject({ affordable: credits(85), affordableUnits: 4n })
-      expect(await suite.ledger.settleHold(part)).toEqual({ ...first, replayed: true })
+      for (const again of [part, { ...part, unitPrice: credits(30) }, { ...part, unitPrice: undefined }])
+        expect(await suite.ledger.settleHold(again)).toEqual({ ...first, replayed: true })
       expect(charged(await suite.ledger.settleHold({ accountId, holdId, usage: usage(30), unitPrice }))).toMatchObject({
         affordable: credits(55),
         affordableUnits: 2n,

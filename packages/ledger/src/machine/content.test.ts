@@ -16,6 +16,13 @@ test('what is made up for each call is left out, but only where it is made up', 
   expect(content).toEqual({ verb: 'createApiKey', 'body.hash': '"kept"', 'body.usage': 'null', 'body.body': '"kept"' })
 })
 
+test('a settlement is the same whatever the price by which it asks what is left, and a hold is not', () => {
+  const at = (verb: string, unitPrice?: bigint) => contentOf(verb, { holdId: 'h', unitPrice })
+  expect(differences(at('settleHold', 2n), at('settleHold'))).toEqual([])
+  expect(differences(at('settleHold', 2n), at('settleHold', 3n))).toEqual([])
+  expect(differences(at('placeHold', 2n), at('placeHold', 3n))).toEqual(['unitPrice'])
+})
+
 test('long values are kept as a digest that still tells them apart', () => {
   const one = contentOf('v', { text: 'x'.repeat(1_000) })
   const other = contentOf('v', { text: `${'x'.repeat(999)}y` })

@@ -25,8 +25,12 @@ const BY_BOOK: ReadonlySet<string> = new Set(['rated', 'roundingStep', 'cost', '
 export function contentOf(verb: string, input: object): Record<string, string> {
   const content: Record<string, string> = { verb }
   collect(content, '', input)
-  // Only the spool sets it. The caller asked for the same change without it, and may repeat that.
-  if (verb === 'settleHold') delete content.overage
+  if (verb === 'settleHold') {
+    // Only the spool sets it. The caller asked for the same change without it, and may repeat that.
+    delete content.overage
+    // It asks what is left, and changes nothing. Prices may have changed before the same usage is told again.
+    delete content.unitPrice
+  }
   return content
 }
 
