@@ -312,6 +312,31 @@ describe('a body', () => {
     expect(await send(`${head}f"\r\n\r\n\r\n--a b\r\n${'x: y\r\n'.repeat(10_000)}\r\n`)).toMatchObject(long)
   })
 
+  it.each([
+    ['in quotes, with an escape', 'boundary="\\q"', 'q'],
+    ['after another parameter that names one', 'of="; boundary=other"; boundary=q', 'q'],
+    ['beyond ASCII', 'boundary="\u00e9"', '\u00e9'],
+  ])('that is a form is looked over by the boundary that it is parsed by: %s', async (_, parameters, boundary) => {
+    const { api } = await open()
+    const entry = `--${boundary}\r\ncontent-disposition: form-data; name="f"\r\n\r\n\r\n`
+    const send = (count: number) =>
+      api.post('/v1/audio/transcriptions', Buffer.from(`${entry.repeat(count)}--${boundary}--\r\n`), {
+        'content-type': `multipart/form-data; ${parameters}`,
+      })
+    expect(await send(2)).toMatchObject({ status: 422, body: { error: { message: expect.stringMatching(/^file: /) } } })
+    expect(await send(1_001)).toMatchObject({ status: 400, body: { error: { message: 'the form has more than 1000 entries' } } })
+  })
+
+  it('that is a form of parts with long headers is refused, as it would be for one of them', async () => {
+    const { api } = await open()
+    const entry = `--b\r\ncontent-disposition: form-data; name="f"\r\n${'x:\r\n'.repeat(4_000)}\r\n\r\n`
+    const answer = await api.post('/v1/audio/transcriptions', Buffer.from(`${entry.repeat(20)}--b--\r\n`), {
+      'content-type': 'multipart/form-data; boundary=b',
+    })
+    const message = 'the parts of the form have more than 262144 bytes of headers'
+    expect(answer).toMatchObject({ status: 400, body: { error: { message } } })
+  })
+
   it('of another kind than its route takes is told which', async () => {
     const { api, chat } = await open()
     const form = new FormData()

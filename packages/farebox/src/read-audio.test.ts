@@ -48,7 +48,7 @@ function flac(seconds: number): Buffer {
 }
 
 /** Opus counts 48,000 samples a second, whatever it was made of; the last page says how many there are. */
-function oggOpus(seconds: number): Buffer {
+function oggOpus(seconds: number, silences = 0): Buffer {
   const head = Buffer.concat([text('OpusHead'), Buffer.from([1, 1, 0, 0, 0x80, 0x3e, 0, 0, 0, 0, 0])])
   const tags = Buffer.concat([text('OpusTags'), zeros(8)])
   const page = (flags: number, sequence: number, samples: number, packet: Buffer) => {
@@ -68,15 +68,18 @@ function oggOpus(seconds: number): Buffer {
       packet,
     ])
   }
-  return Buffer.concat([page(2, 0, 0, head), page(0, 1, 0, tags), page(4, 2, seconds * 48_000, zeros(2_000))])
+  const silence = (_: unknown, index: number) => page(0, index + 2, 960 * index, zeros(3))
+  const pages = [page(2, 0, 0, head), page(0, 1, 0, tags), ...Array.from({ length: silences }, silence)]
+  return Buffer.concat([...pages, page(4, silences + 2, seconds * 48_000, zeros(2_000))])
+}
+
+function box(name: string, ...parts: Buffer[]): Buffer {
+  const body = Buffer.concat(parts)
+  return Buffer.concat([uint(body.length + 8, 4), text(name), body])
 }
 
 /** Sound of AAC in a file of MPEG-4. */
-function m4a(seconds: number): Buffer {
-  const box = (name: string, ...parts: Buffer[]) => {
-    const body = Buffer.concat(parts)
-    return Buffer.concat([uint(body.length + 8, 4), text(name), body])
-  }
+function m4a(seconds: number, ...fragments: Buffer[]): Buffer {
   const timed = (rate: number) => Buffer.concat([zeros(12), uint(rate, 4), uint(seconds * rate, 4)])
   const movieHeader = box('mvhd', timed(1_000), zeros(80))
   const sample = box('mp4a', zeros(6), uint(1, 2), zeros(8), uint(1, 2), uint(16, 2), zeros(4), uint(16_000, 2), zeros(2))
@@ -93,13 +96,31 @@ function m4a(seconds: number): Buffer {
   const track = box('trak', box('tkhd', zeros(12), uint(1, 4), zeros(68)), media)
   return Buffer.concat([
     box('ftyp', text('M4A '), zeros(4), text('M4A ')),
-    box('moov', movieHeader, track),
+    box('moov', movieHeader, track, box('mvex', box('trex', zeros(4), uint(1, 4), uint(1, 4), uint(320, 4), zeros(8)))),
     box('mdat', zeros(seconds * 4_000)),
+    ...fragments,
   ])
 }
 
+/**
+ * Fragments of a second each: fifty frames at 16 kHz, with the length of each, one for all of them, or that of the track. Or of the
+ * first of them alone, and with the time at which each fragment begins.
+ */
+function fragments(seconds: number, lengths: 'each' | 'default' | 'track' | 'times' = 'each'): Buffer[] {
+  const header = lengths === 'default' ? [uint(0x020018, 4), uint(1, 4), uint(320, 4)] : [uint(0x020010, 4), uint(1, 4)]
+  const count = lengths === 'times' ? 25 : 50
+  const frames = Array.from({ length: count }, () => uint(320, 4))
+  const isListed = lengths === 'each' || lengths === 'times'
+  const run = [uint(isListed ? 0x101 : 0x1, 4), uint(count, 4), zeros(4), ...(isListed ? frames : [])]
+  return Array.from({ length: seconds }, (_, second) => {
+    const time = lengths === 'times' ? [box('tfdt', uint(1, 1), zeros(7), uint(100_000 + second * 16_000, 4))] : []
+    const fragment = box('traf', box('tfhd', ...header, uint(80, 4)), ...time, box('trun', ...run))
+    return Buffer.concat([box('moof', box('mfhd', zeros(8)), fragment), box('mdat', zeros(4_000))])
+  })
+}
+
 /** What browsers record in; some of them do not say how long it takes. */
-function webm(seconds: number | undefined): Buffer {
+function webm(seconds: number | undefined, clusterLength?: Buffer): Buffer {
   const element = (id: number[], ...parts: Buffer[]) => {
     const body = Buffer.concat(parts)
     return Buffer.concat([Buffer.from(id), Buffer.from([0x08]), uint(body.length, 4), body])
@@ -113,7 +134,9 @@ function webm(seconds: number | undefined): Buffer {
   const sound = element([0xe1], element([0xb5], rate), element([0x9f], uint(1, 1)))
   const entry = element([0xae], element([0xd7], uint(1, 1)), element([0x83], uint(2, 1)), element([0x86], text('A_OPUS')), sound)
   const header = element([0x1a, 0x45, 0xdf, 0xa3], element([0x42, 0x82], text('webm')))
-  const sounds = element([0x1f, 0x43, 0xb6, 0x75], element([0xa3], zeros(6_000)))
+  const cluster = [0x1f, 0x43, 0xb6, 0x75]
+  const block = element([0xa3], zeros(6_000))
+  const sounds = clusterLength ? Buffer.concat([Buffer.from(cluster), clusterLength, block]) : element(cluster, block)
   return Buffer.concat([header, element([0x18, 0x53, 0x80, 0x67], information, element([0x16, 0x54, 0xae, 0x6b], entry), sounds)])
 }
 
@@ -126,6 +149,13 @@ describe('the length of a recording, by its own header', () => {
     ['ogg with opus', oggOpus(5), 'audio/ogg', 5],
     ['m4a', m4a(6), 'audio/mp4', 6],
     ['webm', webm(7), 'audio/webm', 7],
+    ['webm whose sound has no end yet', webm(7, Buffer.from([1, 255, 255, 255, 255, 255, 255, 255])), 'audio/webm', 7],
+    ['webm whose sound has no end yet, in a byte', webm(7, Buffer.from([255])), 'audio/webm', 7],
+    ['ogg with a page for each frame of silence', oggOpus(1_000, 50_000), 'audio/ogg', 1_000],
+    ['m4a in fragments, whose header counts in other units', m4a(1, ...fragments(9)), 'audio/mp4', 9],
+    ['m4a in fragments, of which none has lengths of its own', m4a(1, ...fragments(9, 'default')), 'audio/mp4', 9],
+    ['m4a in fragments that tell when they begin', m4a(1, ...fragments(9, 'times')), 'audio/mp4', 8.5],
+    ['m4a in fragments that rely on its header', m4a(1, ...fragments(9, 'track')), 'audio/mp4', 9],
   ])('%s', async (_, data, mediaType, seconds) => {
     const audio = await readAudio(new Uint8Array(data))
     expect(audio.mediaType).toBe(mediaType)

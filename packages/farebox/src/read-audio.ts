@@ -1,6 +1,7 @@
 import type { Audio } from '@farebox/core'
 import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
+import { fragmentsSeconds } from './fragments-seconds.ts'
 
 /** A recording with its media type and duration. */
 export interface ReadAudio extends Audio {
@@ -35,7 +36,7 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
   // Loaded with the first recording, because applications that only chat do not need it.
   const { parseBlob } = await import('music-metadata')
-  const { format } = await parseBlob(readInTurns(afterTags(data)), { duration: true, skipCovers: true }).catch(
+  const { format } = await parseBlob(readInTurns(beforeEndless(afterTags(data))), { duration: true, skipCovers: true }).catch(
     (error: unknown) => {
       throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
     },
@@ -45,7 +46,7 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   }
   // A WAV file states its number of samples. If it states no duration, it has no audio.
   const longest = format.container === 'WAVE' ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
-  const durationSeconds = format.duration ?? longest
+  const durationSeconds = Math.max(format.duration ?? longest, isMpeg4(data) ? secondsOfFragments(data) : 0)
   if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio contains no sound')
   const bytesPerSecond = (data.byteLength - TAG_BYTES) / durationSeconds
   if (bytesPerSecond > bytesPerSecondMax(format)) {
@@ -63,8 +64,10 @@ function bytesPerSecondMax({ lossless, sampleRate = 48_000, numberOfChannels = 2
 const TURN_READS = 500
 /** The shortest frames in use need one read per seven bytes. A forged file may cause a read per byte. */
 const BYTES_PER_READ_MIN = 4
-/** Pages and fragments of a single frame each: one read per 14 bytes. Forged boxes are eight bytes long, and are read twice. */
-const PAGED_BYTES_PER_READ_MIN = 12
+/** Fragments of a single frame each: one read per 14 bytes. Forged boxes are eight bytes long, and are read twice. */
+const BOXED_BYTES_PER_READ_MIN = 12
+/** Some recorders write a page for each frame. One of silence takes three reads of 31 bytes, and no page is shorter than 28. */
+const PAGED_BYTES_PER_READ_MIN = 9
 /** A few chunks, of which one has all the sound. */
 const CHUNKED_BYTES_PER_READ_MIN = 64
 /** Padding of zeros reads as chunks of eight bytes. It may be as long as tags. */
@@ -95,8 +98,35 @@ function readInTurns(data: Uint8Array): Blob {
 function readsMax(data: Uint8Array): number {
   const mark = Buffer.from(data.subarray(0, 8)).toString('latin1')
   if (/^(RIFF|FORM|fLaC)/.test(mark)) return READS_FREE + PADDING_READS + data.byteLength / CHUNKED_BYTES_PER_READ_MIN
-  const isPaged = /^(OggS|.E\xdf\xa3|....ftyp)/s.test(mark)
-  return READS_FREE + data.byteLength / (isPaged ? PAGED_BYTES_PER_READ_MIN : BYTES_PER_READ_MIN)
+  if (mark.startsWith('OggS')) return READS_FREE + data.byteLength / PAGED_BYTES_PER_READ_MIN
+  const isBoxed = /^(.E\xdf\xa3|....ftyp)/s.test(mark)
+  return READS_FREE + data.byteLength / (isBoxed ? BOXED_BYTES_PER_READ_MIN : BYTES_PER_READ_MIN)
+}
+
+function isMpeg4(data: Uint8Array): boolean {
+  return Buffer.from(data.subarray(4, 8)).toString('latin1') === 'ftyp'
+}
+
+function secondsOfFragments(data: Uint8Array): number {
+  try {
+    return fragmentsSeconds(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+  } catch (cause) {
+    throw new InvalidAudioError('the fragments of the audio cannot be read', { cause })
+  }
+}
+
+/** A cluster of WebM whose length is not known yet, in one byte or in eight. */
+const ENDLESS_CLUSTERS = ['1f43b675ff', '1f43b67501ffffffffffffff'].map((hex) => Buffer.from(hex, 'hex'))
+
+/**
+ * Leaves out the sound of WebM from the first cluster on that does not tell its length, which the reader refuses. Browsers write such
+ * clusters where they pass on a recording as it is made. All that is to be read is before them.
+ */
+function beforeEndless(data: Uint8Array): Uint8Array {
+  if (!/^.E\xdf\xa3/s.test(Buffer.from(data.subarray(0, 4)).toString('latin1'))) return data
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const ends = ENDLESS_CLUSTERS.map((mark) => bytes.indexOf(mark)).filter((at) => at !== -1)
+  return ends.length === 0 ? data : data.subarray(0, Math.min(...ends))
 }
 
 /** Skips the ID3 tags before a recording. They do not affect its duration, and a tag of megabytes would be read in one turn. */

@@ -1,3 +1,4 @@
+import { MIMEType } from 'node:util'
 import { isFareboxError } from '@farebox/core'
 import { InvalidBodyError, MalformedBodyError, UnsupportedMediaTypeError } from './http-errors.ts'
 import { unreadable } from './unreadable.ts'
@@ -8,6 +9,8 @@ import { untilSent } from './until-sent.ts'
 const ENTRIES_MAX = 1_000
 /** More than any part of a form has: its headers are its names. */
 const PART_HEADER_BYTES_MAX = 16_384
+/** More than all parts of a form have. */
+const FORM_HEADER_BYTES_MAX = 262_144
 
 const LINE_FEED = 0x0a
 
@@ -50,14 +53,14 @@ async function read(request: Request, field: string): Promise<Upload> {
   return { data: new Uint8Array(await file.arrayBuffer()), fields, lists }
 }
 
-/** Refuses a form whose parts, or whose headers of one, would keep the process busy for seconds. */
+/** Refuses a form whose parts, or whose headers, would keep the process busy for seconds. */
 function checkParts(form: Buffer, type: string): void {
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(type) ?? []
-  const boundary = quoted ?? plain
+  const boundary = boundaryOf(type)
   // The parser refuses it.
-  if (boundary === undefined) return
-  const delimiter = Buffer.from(`--${boundary}`, 'latin1')
+  if (!boundary) return
+  const delimiter = Buffer.from(`--${boundary}`)
   let entries = 0
+  let headerBytes = 0
   for (let at = form.indexOf(delimiter); at !== -1; at = form.indexOf(delimiter, at + delimiter.length)) {
     const isWithinLine = at > 0 && form[at - 1] !== LINE_FEED
     if (isWithinLine) continue
@@ -65,9 +68,23 @@ function checkParts(form: Buffer, type: string): void {
     if (rest.indexOf('--') === 0) continue
     entries += 1
     if (entries > ENTRIES_MAX) throw new MalformedBodyError(`the form has more than ${ENTRIES_MAX} entries`)
-    if (rest.length === PART_HEADER_BYTES_MAX && rest.indexOf('\r\n\r\n') === -1) {
+    const end = rest.indexOf('\r\n\r\n')
+    if (rest.length === PART_HEADER_BYTES_MAX && end === -1) {
       throw new MalformedBodyError(`a part of the form has more than ${PART_HEADER_BYTES_MAX} bytes of headers`)
     }
+    headerBytes += end === -1 ? rest.length : end
+    if (headerBytes > FORM_HEADER_BYTES_MAX) {
+      throw new MalformedBodyError(`the parts of the form have more than ${FORM_HEADER_BYTES_MAX} bytes of headers`)
+    }
+  }
+}
+
+/** The boundary that the parser will look for: both follow the same standard. */
+function boundaryOf(type: string): string | null {
+  try {
+    return new MIMEType(type).params.get('boundary')
+  } catch {
+    return null
   }
 }
 
