@@ -14,7 +14,7 @@ import {
 } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
-import { openAccount, openBox, openKey } from './open-box.ts'
+import { openAccount, openBeside, openBox, openKey } from './open-box.ts'
 import { openLoopback } from './parties.ts'
 
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -83,6 +83,30 @@ describe('a preset', () => {
     const speech = { text: 'x'.repeat(4_000), provider: 'elevenlabs' }
     expect((await run(lesson).speak(speech)).creditsUsed).toBe(credits(8))
     expect(lesson.maxCreditsPerRequest).toBe(credits(75))
+  })
+
+  it('may change without making another agent of one that is made again by its id, or under its key', async () => {
+    const box = await openBox({ configuration: presets.balanced({ primaryAiModel: 'gpt-4o' }) })
+    const { accountId } = await openAccount(box)
+    const later = openBeside(box, { configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const serviceConfiguration = { max_credits_per_request: 9 }
+    for (const named of [{ agentId: 'a' }, { idempotencyKey: 'once' }]) {
+      const made = await box.agents.create({ accountId, ...named, serviceConfiguration })
+      expect(made).toMatchObject({ replayed: false, configuration: { primaryAiModel: 'gpt-4o' } })
+      const again = await later.agents.create({ accountId, ...named, serviceConfiguration: { ...serviceConfiguration } })
+      expect(again).toEqual({ ...made, replayed: true })
+      for (const other of [{ serviceConfiguration: { max_credits_per_request: 8 } }, { businessAdapter: 'languagelearning' }])
+        await expect(later.agents.create({ accountId, ...named, ...other })).rejects.toMatchObject({
+          code: 'IDEMPOTENCY_CONFLICT',
+        })
+    }
+    // As agents were stored before: without what was asked for.
+    const { service_configuration } = (await box.ledger.document(accountId, 'agent', 'a'))?.body ?? {}
+    const body = { business_logic_adapter: null, service_configuration }
+    await box.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'old', body })
+    const old = { accountId, agentId: 'old', serviceConfiguration }
+    expect(await box.agents.create(old)).toMatchObject({ agentId: 'old', replayed: true })
+    await expect(later.agents.create(old)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
   })
 
   it('is where an agent starts that names no business adapter, and the settings of its own come on top', async () => {

@@ -1,4 +1,5 @@
-import { checkFieldNames, type FieldNames, type Ledger } from '@farebox/ledger'
+import { isDeepStrictEqual } from 'node:util'
+import { checkFieldNames, documentIdOf, type FieldNames, IdempotencyConflictError, type Ledger } from '@farebox/ledger'
 import {
   type BusinessAdapter,
   formatServiceConfiguration,
@@ -37,6 +38,14 @@ const known: FieldNames<CreateAgentInput> = {
 
 const KIND = 'agent'
 
+/** An agent, as it is stored. */
+interface AgentBody extends Record<string, unknown> {
+  business_logic_adapter: string | null
+  service_configuration: object
+  /** The fields that were asked for, without what the agent started from. */
+  asked: unknown
+}
+
 /** The agents of all accounts. */
 export class Agents {
   readonly #ledger: Ledger
@@ -55,7 +64,8 @@ export class Agents {
   }
 
   /**
-   * Resolves a configuration and stores it. `replayed` tells that the same idempotency key or id has stored it before.
+   * Resolves a configuration and stores it. `replayed` tells that the same idempotency key or id has stored it before: the agent is
+   * then as it was made, whatever it would start from today.
    *
    * @throws {UnknownBusinessAdapterError} there is no business adapter of that name
    * @throws {InvalidConfigurationError} a field of the configuration is unknown or out of range, or names an unknown provider
@@ -67,15 +77,36 @@ export class Agents {
       input.businessAdapter === undefined ? this.#configuration : this.#businessAdapter(input.businessAdapter).configuration
     const configuration = parseServiceConfiguration(input.serviceConfiguration ?? {}, base)
     this.#names.checkWire(configuration)
-    const businessAdapter = input.businessAdapter ?? null
-    const { documentId, replayed } = await this.#ledger.saveDocument({
-      accountId: input.accountId,
-      kind: KIND,
-      documentId: input.agentId,
-      idempotencyKey: input.idempotencyKey,
-      body: { business_logic_adapter: businessAdapter, service_configuration: formatServiceConfiguration(configuration) },
-    })
-    return { agentId: documentId, businessAdapter, configuration, replayed }
+    const { accountId, agentId, idempotencyKey, businessAdapter = null } = input
+    const body: AgentBody = {
+      business_logic_adapter: businessAdapter,
+      service_configuration: formatServiceConfiguration(configuration),
+      asked: JSON.parse(JSON.stringify(input.serviceConfiguration ?? {})),
+    }
+    try {
+      const saved = await this.#ledger.saveDocument({ accountId, kind: KIND, documentId: agentId, idempotencyKey, body })
+      return { agentId: saved.documentId, businessAdapter, configuration, replayed: saved.replayed }
+    } catch (error) {
+      const id = agentId ?? (idempotencyKey && documentIdOf(accountId, idempotencyKey))
+      if (!(error instanceof IdempotencyConflictError) || !id) throw error
+      if (await this.#isSame(accountId, id, body)) return { ...(await this.find(accountId, id)), replayed: true }
+      // What was asked for is a part of the configuration.
+      throw new IdempotencyConflictError(
+        error.idempotencyKey,
+        error.differs.filter((field) => field !== 'body.asked'),
+      )
+    }
+  }
+
+  /**
+   * Whether an agent is what was asked for, or was made by the same input: what that starts from may have changed since. Agents used
+   * to be stored without what was asked for.
+   */
+  async #isSame(accountId: string, agentId: string, asked: AgentBody): Promise<boolean> {
+    const made = (await this.#ledger.document(accountId, KIND, agentId))?.body as Partial<AgentBody> | undefined
+    if (made?.business_logic_adapter !== asked.business_logic_adapter) return false
+    const fields = ['asked', 'service_configuration'] as const
+    return fields.some((field) => isDeepStrictEqual(made[field], JSON.parse(JSON.stringify(asked[field]))))
   }
 
   /**

@@ -19,3 +19,8 @@ export function workflowIdOf(accountId: string, idempotencyKey: string): string 
 export function chargeIdOf(accountId: string, idempotencyKey: string): string {
   return newId('charge', accountId, idempotencyKey)
 }
+
+/** The id of a document that was saved under an idempotency key, if the caller gave it none. */
+export function documentIdOf(accountId: string, idempotencyKey: string): string {
+  return newId('saveDocument', accountId, idempotencyKey)
+}
