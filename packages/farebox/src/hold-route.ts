@@ -38,6 +38,7 @@ import { type BookPrices, checkReported, isUnpriceable } from './book-prices.ts'
 import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
 import { knownPart } from './known-part.ts'
+import { requestLimit } from './request-limit.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 
 /** The parts of a Farebox that metering uses. */
@@ -231,7 +232,8 @@ function heldRoute(
       if (longer) {
         // Its prompt has the answer so far, which may be as long as the rest.
         const most = predictCeilingIfPriced(input.prices, candidate.offer, await longer())
-        if (most !== undefined && isOverLimit(payer, configuration(), candidate.offer, most)) {
+        const limit = requestLimit(payer, configuration(), candidate.offer)?.amount
+        if (most !== undefined && limit !== undefined && most > limit) {
           // Nobody is told: an answer that is not continued ends with the error that cut it.
           return { refused: { status: 'refused', reason: 'insufficient_balance', available: held, requested: most } }
         }
@@ -248,17 +250,6 @@ function heldRoute(
       return undefined
     },
   }
-}
-
-/** Whether the configuration or the key forbids a request that costs so much. */
-function isOverLimit(
-  { apiKey }: Payer,
-  { maxCreditsPerRequest }: ServiceConfiguration,
-  { service, provider }: Offer,
-  charge: Credits,
-): boolean {
-  const ofKey = (apiKey && keyPermission(apiKey, service, provider)?.costLimitPerRequest) ?? null
-  return [ofKey, maxCreditsPerRequest].some((limit) => limit !== null && charge > limit)
 }
 
 /** The most that a failed attempt will be charged. What a cut stream produced is counted later, and is at most what it was held for. */

@@ -128,7 +128,10 @@ export function keyPermission(
   return row?.enabled ? { costLimitPerRequest: row.costLimitPerRequest } : undefined
 }
 
-/** Whether it may be a secret at all. No key is empty or very long. Hosts pass on what a request carries, which may be nothing, or a header given twice. */
+/**
+ * Whether it may be a secret at all. No key is empty or very long. Hosts pass on what a request carries, which may be nothing, or a
+ * header given twice.
+ */
 function isOfLength(secret: string): boolean {
   return typeof secret === 'string' && secret.length > 0 && secret.length <= 512
 }

@@ -13,9 +13,9 @@ import type { AttemptRecord } from '@farebox/router'
 import { checkReported, isUnpriceable, type PricedSource, type Pricing } from '../book-prices.ts'
 import { atLeastOne, type MeterParts, type Payer } from '../hold-route.ts'
 import { knownPart } from '../known-part.ts'
+import type { RequestLimit } from '../request-limit.ts'
 import { patiently, quantitiesJson, settleInput, tellSpooled } from '../settle-call.ts'
 import type { SpendingBlock, SpentReason } from '../workflow-calls.ts'
-import type { LiveLimit } from './live-limit.ts'
 
 /** One part of live work, as it is charged. */
 export interface LivePart {
@@ -33,7 +33,7 @@ export interface LiveWork {
   /** The model's name in usage records, if it differs from the name in the price book. */
   model?: string
   /** The most that the whole work may cost. @defaultValue no limit but the credits available */
-  limit?: LiveLimit
+  limit?: RequestLimit
   /**
    * Whether to retry an extension of the hold if the database is unavailable for a moment, because the work would end without it.
    * @defaultValue false

@@ -5,11 +5,12 @@ import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
 import { atLeastOne } from '../hold-route.ts'
+import { requestLimit } from '../request-limit.ts'
 import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import { quietly } from '../telemetry/watch-call.ts'
 import type { MeterEnd, MeteredTime, MeterInput } from '../workflow-calls.ts'
-import { liveLimit, overLiveLimit } from './live-limit.ts'
+import { overLiveLimit } from './live-limit.ts'
 import { LIVE_HOLD_TTL_MS, LiveMeter, type LivePart, type Spent } from './live-meter.ts'
 import type { LiveParts } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
@@ -48,7 +49,7 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
   if (apiKey && !keyPermission(apiKey, service, provider)) {
     throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)
   }
-  const limit = liveLimit(payer, applyConditions(payer.configuration, metadata).configuration, { service, provider })
+  const limit = requestLimit(payer, applyConditions(payer.configuration, metadata).configuration, { service, provider })
   const numbers = { to, from }
   const source = { service, provider, model, at: parts.prices.now(), ...numbers }
   let refusal: Refusal | undefined

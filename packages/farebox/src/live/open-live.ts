@@ -14,10 +14,10 @@ import { RequestLimitError } from '../errors.ts'
 import { failureOf } from '../failure-of.ts'
 import type { HeldRoute, Payer } from '../hold-route.ts'
 import { isUnaffordable } from '../is-unaffordable.ts'
+import { requestLimit } from '../request-limit.ts'
 import { answerDetails, keepIfShort, settleCall, settleFailedAttempt } from '../settle-call.ts'
 import type { CallWatch } from '../telemetry/watch-call.ts'
 import type { CallOptions, LiveEnd, LiveStream, SpendingBlock } from '../workflow-calls.ts'
-import { liveLimit } from './live-limit.ts'
 import { LiveMeter, type LiveWork } from './live-meter.ts'
 import { readAhead } from './read-ahead.ts'
 import { withinSilence } from './within-silence.ts'
@@ -146,7 +146,7 @@ async function openWatched<Event extends StreamEvent>(
   }
   // Before the hold is extended, because it covers them only until then.
   const after = settleFailed()
-  const limit = liveLimit(payer, held.configuration(), candidate.offer)
+  const limit = requestLimit(payer, held.configuration(), candidate.offer)
   let streamId: string | undefined
   const work = routedWork(held, candidate, attemptId, () => streamId)
   const meter = new LiveMeter(parts, payer, { ...work, limit, after })

@@ -60,11 +60,11 @@ export class TermsCheck {
     }
   }
 
-  endAccount({ creditLimit, debtLimit, isFrozen, hasBudgets }: AccountRow): void {
+  endAccount(account: AccountRow): void {
     // That this entry is missing is found by its sequence.
-    if (this.#opened) this.#compare('account', this.#opened, { creditLimit, debtLimit })
-    this.#findings.expect('terms', 'account isFrozen', this.#isFrozen, String(isFrozen))
-    this.#findings.expect('terms', 'account hasBudgets', String(this.#budgets.size > 0), String(hasBudgets))
+    if (this.#opened) this.#compare('account', this.#opened, account, ['creditLimit', 'debtLimit'])
+    this.#findings.expect('terms', 'account isFrozen', this.#isFrozen, String(account.isFrozen))
+    this.#findings.expect('terms', 'account hasBudgets', String(this.#budgets.size > 0), String(account.hasBudgets))
   }
 
   endGrants(grants: readonly GrantRow[]): void {
@@ -102,12 +102,7 @@ export class TermsCheck {
   }
 
   /** Compares fields that an entry names with those of a row. What the entry leaves out is null there. */
-  #compare<Row extends object>(
-    id: string,
-    entry: Said,
-    row: Row,
-    names: readonly (keyof Row & string)[] = Object.keys(row) as (keyof Row & string)[],
-  ): void {
+  #compare<Row extends object>(id: string, entry: Said, row: Row, names: readonly (keyof Row & string)[]): void {
     for (const name of names) {
       const value = row[name]
       const found = value === null ? 'none' : fieldText(value)
