@@ -363,8 +363,11 @@ describe('what one caller lets take long does not rest an offer for the others',
 
   it('by asking for answers that are longer than a deadline allows', async () => {
     const late: Promise<void>[] = []
+    const allBegun = Promise.withResolvers<void>()
+    let begun = 0
     const adapter = slow({
       async chat(request, { signal }) {
+        if (isLong(request) && ++begun === TIMES) allBegun.resolve()
         if (isLong(request)) await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
         return { text: 'Short.', finishReason: 'stop', model: 'm' }
       },
@@ -372,6 +375,8 @@ describe('what one caller lets take long does not rest an offer for the others',
     const { readings, attacker, victim } = await openSlow(adapter, { attemptMs: 2_000 })
     const calls = Array.from({ length: TIMES }, () => attacker.chat(ask('long')))
     for (const call of calls) late.push(expect(call).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' }))
+    // Otherwise it may be answered before the last of them begins, which then says nothing of others.
+    await allBegun.promise
     await victim.chat(ask('short'))
     await Promise.all(late)
     expect(readings()).toMatchObject([{ condition: 'ok', errorRate: 0 }])
