@@ -47,19 +47,20 @@ describe.each([
       { number: 2, name: 'views' },
       { number: 3, name: 'rollup_carries' },
       { number: 4, name: 'budgets_by_spender' },
+      { number: 5, name: 'newest_events' },
     ])
-    expect(plan.lines).toEqual(['schema version 0, 4 steps pending'])
+    expect(plan.lines).toEqual(['schema version 0, 5 steps pending'])
     const withSql = await farebox('migrate', '--sql', '--no-views', ...at)
-    expect(withSql.lines[0]).toBe('-- schema version 0, 3 steps pending')
+    expect(withSql.lines[0]).toBe('-- schema version 0, 4 steps pending')
     expect(withSql.lines[1]).toMatch(/^\n-- step 1: ledger\n.*CREATE TABLE (public\.)?farebox_accounts/s)
     expect(await json('migrate', ...at)).toEqual([
-      { schema_version: 4, applied: 'ledger, views, rollup_carries, budgets_by_spender' },
+      { schema_version: 5, applied: 'ledger, views, rollup_carries, budgets_by_spender, newest_events' },
     ])
     expect(await farebox('migrate', '--plan', ...at)).toMatchObject({
       code: 0,
-      lines: ['schema version 4, nothing is pending'],
+      lines: ['schema version 5, nothing is pending'],
     })
-    expect(await json('migrate', ...at)).toEqual([{ schema_version: 4, applied: 'nothing: it was current' }])
+    expect(await json('migrate', ...at)).toEqual([{ schema_version: 5, applied: 'nothing: it was current' }])
     expect(await json('open-account', 'Ada', '--id', 'ada', ...at)).toEqual([{ account: 'ada' }])
     const granted = await json('grant', 'ada', '6000.5', '--key', 'order-1', ...at)
     expect(granted).toMatchObject([{ available: '6000.5', replayed: false }])
@@ -497,7 +498,7 @@ describe('a file of SQLite', () => {
       const { code, errors, lines, tables } = await farebox(...parameters, '--store', file)
       expect([code, errors, lines, tables], parameters.join(' ')).toEqual([
         1,
-        ['farebox: the database has schema version 99 (later), this version of Farebox knows 4: upgrade @farebox/ledger'],
+        ['farebox: the database has schema version 99 (later), this version of Farebox knows 5: upgrade @farebox/ledger'],
         [],
         [],
       ])

@@ -57,7 +57,7 @@ describe.each([
     const host = await open()
     try {
       const ledger = new Ledger(host.driver({ views: false }))
-      expect((await ledger.migrate()).applied).toEqual(['ledger', 'rollup_carries', 'budgets_by_spender'])
+      expect((await ledger.migrate()).applied).toEqual(['ledger', 'rollup_carries', 'budgets_by_spender', 'newest_events'])
       expect((await ledger.migrate()).applied).toEqual([])
       const { accountId } = await ledger.openAccount({ name: 'Ada' })
       await ledger.grant({ accountId, amount: credits(5) })
@@ -68,7 +68,7 @@ describe.each([
       const withViews = new Ledger(host.driver({ views: true }))
       await expect(withViews.migrate()).rejects.toMatchObject({ code: 'SCHEMA_VERSION' })
       await host.dropUsers()
-      expect(await withViews.migrate()).toEqual({ applied: ['views'], version: 4 })
+      expect(await withViews.migrate()).toEqual({ applied: ['views'], version: 5 })
       expect(await host.users()).toEqual([{ id: accountId }])
       await withViews.close()
     } finally {

@@ -42,6 +42,7 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
     const usage = { quantity: quantity(1), unit: 'tokens' as const, rated: credits(1) }
     await ledger.charge({ accountId: 'ada', usageId: 'first', service: 'gpt', provider: 'gpt-4o', usage })
     await ledger.saveDocument({ accountId: 'ada', kind: 'letter', documentId: 'first', body: {} })
+    await ledger.placeHold({ accountId: 'ada', holdId: 'first', amount: credits(1), service: 'gpt', provider: 'gpt-4o' })
 
     const at = `CASE WHEN n % ${RARE} = 0 THEN ${LATER} ELSE ${LONG_AGO} END`
     for (const [table, changed] of [
@@ -49,6 +50,7 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
       ['usage_records', { usage_id: padded, created_at: at, sequence: 'n + 10' }],
       ['grants', { grant_id: padded, created_at: at }],
       ['documents', { document_id: padded, created_at: at }],
+      ['holds', { hold_id: padded, workflow_id: `CASE WHEN n % ${RARE} = 0 THEN 'rare' END` }],
     ] as const) {
       const [row = {}] = await store.sql(`SELECT * FROM farebox_${table}`)
       const columns = Object.keys(row)
@@ -81,6 +83,13 @@ describe.each(databases)('a search of a long history for few rows, on %s', (_, o
       'documents',
       () => ledger.documentsBetween({ from: LATER, until: LATER + 1, kind: 'letter' }),
       (row: { documentId: string }) => row.documentId,
+    ],
+    [
+      'holds of a workflow',
+      async function* () {
+        yield await ledger.holdsOf('ada', 'rare')
+      },
+      (row: { holdId: string }) => row.holdId,
     ],
   ])('finds %s, and lets other work run every few thousand rows', async (_name, search, idOf) => {
     const turns = otherWork()

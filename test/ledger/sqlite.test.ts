@@ -39,6 +39,25 @@ describe('a ledger in a SQLite file', () => {
     expect((await ledger.verify(accountId)).mismatches).toEqual([])
   })
 
+  test('the newest events of an account are found by their index, not by a sort of all', async () => {
+    const driver = sqlite({ filename })
+    const select = driver.select.bind(driver)
+    const texts: string[] = []
+    driver.select = (query) => {
+      texts.push(query.text)
+      return select(query)
+    }
+    const reader = new Ledger(driver)
+    await reader.events({ accountId }, { limit: 1 })
+    await reader.close()
+    const database = new Database(filename, { readonly: true })
+    const text = texts.join().replace('{events}', 'farebox_events')
+    const plan = database.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${text}`).all(accountId, 1)
+    database.close()
+    expect(plan[0]?.detail).toContain('farebox_events_created (account_id=?)')
+    expect(plan.map(({ detail }) => detail)).not.toContain('USE TEMP B-TREE FOR ORDER BY')
+  })
+
   test('nothing that was acknowledged is lost when every process is killed at work', async () => {
     await ledger.grant({ accountId, amount: credits(1_000_000) })
     const acknowledged = await chargeUntilKilled(3, 100, ['sqlite', filename], accountId)
@@ -162,7 +181,7 @@ describe('a ledger in a SQLite file', () => {
       const other = new Ledger<unknown>(sqlite({ filename, prefix: 'team_2_', views: false, writer }))
       const { pending } = await other.planMigration()
       expect(pending.map(({ sql }) => sql).join()).not.toContain('farebox_')
-      expect((await other.migrate()).applied).toEqual(['ledger', 'rollup_carries', 'budgets_by_spender'])
+      expect((await other.migrate()).applied).toEqual(['ledger', 'rollup_carries', 'budgets_by_spender', 'newest_events'])
       expect((await other.planMigration()).pending).toEqual([])
       await other.openAccount({ accountId, name: 'another Ada' })
       await other.grant({ accountId, amount: credits(8) })
@@ -197,6 +216,7 @@ describe('a ledger in a SQLite file', () => {
       'views',
       'rollup_carries',
       'budgets_by_spender',
+      'newest_events',
     ])
     expect(readFileSync(host).equals(before)).toBe(true)
     await absent.close()
@@ -206,7 +226,13 @@ describe('a ledger in a SQLite file', () => {
     const nowhere = new Ledger(sqlite({ filename: join(folder, 'none', 'credits.db') }))
     await expect(nowhere.migrate()).rejects.toThrow(LedgerUnavailableError)
     mkdirSync(join(folder, 'none'))
-    expect((await nowhere.migrate()).applied).toEqual(['ledger', 'views', 'rollup_carries', 'budgets_by_spender'])
+    expect((await nowhere.migrate()).applied).toEqual([
+      'ledger',
+      'views',
+      'rollup_carries',
+      'budgets_by_spender',
+      'newest_events',
+    ])
     await nowhere.close()
 
     const directory = new Ledger(sqlite({ filename: folder }))

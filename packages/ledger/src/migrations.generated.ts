@@ -324,6 +324,9 @@ WHERE quantity >= 1000000000000000000 OR cost >= 1000000000000000000;
 CREATE INDEX farebox_budgets_user ON farebox_budgets (account_id, user_id, api_key_id);
 CREATE INDEX farebox_budgets_key ON farebox_budgets (account_id, api_key_id) WHERE api_key_id IS NOT NULL;
 ` },
+    { number: 5, name: 'newest_events', sql: `-- An account has an event for each workflow it closed, and is asked for its newest.
+CREATE INDEX farebox_events_created ON farebox_events (account_id, created_at);
+` },
   ],
   postgres: [
     { number: 1, name: 'ledger', sql: `-- Amounts are micro-credits (1 credit = 1000000), costs nano-USD, quantities millionths of their unit, times epoch milliseconds.
@@ -651,6 +654,9 @@ ALTER TABLE {schema}.farebox_budgets
   ALTER api_key_id TYPE TEXT COLLATE "C";
 CREATE INDEX farebox_budgets_user ON {schema}.farebox_budgets (account_id, user_id, api_key_id);
 CREATE INDEX farebox_budgets_key ON {schema}.farebox_budgets (account_id, api_key_id) WHERE api_key_id IS NOT NULL;
+` },
+    { number: 5, name: 'newest_events', sql: `-- An account has an event for each workflow it closed, and is asked for its newest.
+CREATE INDEX farebox_events_created ON {schema}.farebox_events (account_id, created_at);
 ` },
   ],
 }

@@ -11,6 +11,7 @@ import type { KeyUse } from './key-uses.ts'
 import { startWindow } from './machine/budgets.ts'
 import { burnOrder } from './machine/burn-order.ts'
 import { hasVersion } from './machine/documents.ts'
+import { oldestFirst } from './machine/hold-order.ts'
 import { decodeEntry } from './machine/journal.ts'
 import type {
   BudgetRow,
@@ -293,14 +294,21 @@ export abstract class LedgerReader {
   }
 
   /**
-   * The holds of a workflow, whatever became of them, oldest first. It scans every hold of the account, so it is meant for occasional
-   * work, such as ending what a process left behind.
+   * The holds of a workflow, whatever became of them, oldest first. It looks at every hold of the account, a few thousand at a time,
+   * so it is meant for occasional work, such as ending what a process left behind.
    */
   async holdsOf(accountId: string, workflowId: string): Promise<HoldRow[]> {
-    return this.#rows('holds', 'WHERE account_id = ? AND workflow_id = ? ORDER BY created_at, hold_id', [
-      checkText('accountId', accountId),
-      checkSought('workflowId', workflowId),
-    ])
+    const pages = keyPages<HoldRow>(this.#reads, {
+      table: 'holds',
+      of: { text: 'account_id = ?', values: [checkText('accountId', accountId)] },
+      keys: ['hold_id'],
+      keyOf: ({ holdId }) => [holdId],
+      only: { text: 'workflow_id = ?', values: [checkSought('workflowId', workflowId)] },
+      read: (rest, values) => this.#rows('holds', rest, values),
+    })
+    const holds: HoldRow[] = []
+    for await (const page of pages) holds.push(...page)
+    return holds.sort(oldestFirst)
   }
 
   /** The usage records of a workflow, oldest first. */

@@ -18,6 +18,7 @@ import { type LoadKind, loads, tables } from '../tables.ts'
 import { appliesTo, type Spender } from './budgets.ts'
 import { burnOrder } from './burn-order.ts'
 import { getOrInsert } from './get-or-insert.ts'
+import { oldestFirst } from './hold-order.ts'
 import { KeySet, restOf } from './key-set.ts'
 import { RollupSums } from './rollup-sums.ts'
 
@@ -104,7 +105,7 @@ export class LedgerState {
       if (hold.state !== 'open') continue
       if (workflowId === undefined || hold.workflowId === workflowId) open.push(hold)
     }
-    return open.sort((a, b) => a.createdAt - b.createdAt || (a.holdId < b.holdId ? -1 : 1))
+    return open.sort(oldestFirst)
   }
 
   workflow(accountId: string, workflowId: string): WorkflowRow | undefined {
