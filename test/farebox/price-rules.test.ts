@@ -3,7 +3,7 @@ import { type PriceBookDocument, rate, rerate } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { replayDecision } from '@farebox/router'
 import { createFarebox, defaultPriceBook, type Farebox, PriceBook } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox, openKey, storeNames } from './open-box.ts'
 
@@ -93,6 +93,49 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect(second).toEqual(await first)
     expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('30')
     await expect(record(other, 61)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' })
+  })
+
+  it('costs what the whole call would where several processes record its slices at once', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    await workflow.open()
+    const resumed = [box, openBeside(box, { prices: metered }), openBeside(box, { prices: metered })].map((process) =>
+      process.workflow({ accountId, name: 'call', workflowId: workflow.id, isOpened: true }),
+    )
+    for (let round = 0; round < 5; round += 1) {
+      await Promise.all(resumed.map((each) => each.record('phone', 'twilio', 7, 'seconds', { call: 'a' })))
+    }
+    // 105 seconds are two minutes.
+    expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('45')
+    expect(await box.ledger.usageOf(accountId, workflow.id)).toHaveLength(15)
+    expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+  })
+
+  it('is read from the ledger once, and again after somebody else has charged to its line', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    await workflow.open()
+    const other = openBeside(box, { prices: metered }).workflow({
+      accountId,
+      name: 'call',
+      workflowId: workflow.id,
+      isOpened: true,
+    })
+    const usageOf = vi.spyOn(box.ledger, 'usageOf')
+    const slice = (key?: string) => workflow.record('phone', 'twilio', 20, 'seconds', { call: 'a', idempotencyKey: key })
+    const paid = [await slice(), await slice('second'), await slice()]
+    expect(usageOf).toHaveBeenCalledTimes(1)
+    expect(await slice('second')).toEqual(paid[1])
+    expect(usageOf).toHaveBeenCalledTimes(2)
+    await other.record('phone', 'twilio', 20, 'seconds', { call: 'a' })
+    await slice()
+    expect(usageOf).toHaveBeenCalledTimes(3)
+    await slice()
+    expect(usageOf).toHaveBeenCalledTimes(3)
+    // 20 seconds six times.
+    expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('45')
   })
 
   it('costs us each second once', async () => {

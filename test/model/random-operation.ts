@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { LineSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
 import type { Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
 import { budgetPeriods, grantSources, overagePolicies } from '../../packages/ledger/src/rows.ts'
 import type { Choices } from './choices.ts'
@@ -135,6 +135,14 @@ class Draw {
     return (open.length > 0 && !this.choices.happens(20) ? open : this.account.holds).map(({ holdId }) => holdId)
   }
 
+  /** Mostly what a line has come to; sometimes a little more. */
+  lineSoFar(work: Parameters<ReferenceAccount['usagesOn']>[0], unit: string): LineSoFar {
+    const line = this.account.usagesOn(work, unit)
+    const rated = line.reduce((sum, usage) => sum + usage.rated, this.choices.happens(10) ? 1n : 0n)
+    const used = line.reduce((sum, { quantity }) => sum + quantity, this.choices.happens(10) ? 1n : 0n)
+    return { quantity: microUnits(used), rated: microCredits(rated) }
+  }
+
   get workflow(): string | undefined {
     const ids = this.account.workflows.map(({ workflowId }) => workflowId)
     return ids.length > 0 ? this.choices.maybe(45, () => this.known(ids)) : undefined
@@ -257,15 +265,18 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
   charge(draw) {
     const { choices } = draw
     const work = draw.ownWorkflow
+    const isOfWorkflow = work.workflowId !== undefined
+    const [service, provider, usage] = [choices.oneOf(SERVICES), choices.oneOf(['x', 'y']), draw.usage]
     return {
       usageId: draw.fresh('u', draw.usageIds),
-      service: choices.oneOf(SERVICES),
-      provider: choices.oneOf(['x', 'y']),
+      service,
+      provider,
       overage: choices.oneOf(overagePolicies),
       ...work,
-      closesWorkflow: work.workflowId === undefined ? undefined : choices.maybe(12, () => true),
+      closesWorkflow: isOfWorkflow ? choices.maybe(12, () => true) : undefined,
+      lineSoFar: isOfWorkflow ? choices.maybe(25, () => draw.lineSoFar({ ...work, service, provider }, usage.unit)) : undefined,
       ...draw.spender,
-      usage: draw.usage,
+      usage,
     }
   },
   extendHold: (draw) => ({

@@ -1,5 +1,5 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { LineSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
 import type { Failure, Operations, Outcome, RatedUsage } from '../../packages/ledger/src/operations.ts'
 import type { Refusal } from '../../packages/ledger/src/outcomes.ts'
 import { ReferenceLimits } from './reference-limits.ts'
@@ -201,12 +201,24 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return positive(rounded - sum(line.map(({ charged, shortfall }) => charged + shortfall)))
   }
 
-  /** The usage that counts for what more of a line costs: corrections change nothing of that, but that what they took back never was. */
-  #lineOf({ workflowId, service, provider }: Work, unit: string): Usage[] {
-    const isOfLine = (usage: Usage) => usage.service === service && usage.provider === provider && usage.unit === unit
+  /** All usage on one line of a receipt, with its corrections. */
+  usagesOn({ workflowId, service, provider }: Work, unit: string): Usage[] {
     if (workflowId === undefined) return []
-    const usages = this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+    const isOfLine = (usage: Usage) => usage.service === service && usage.provider === provider && usage.unit === unit
+    return this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+  }
+
+  /** The usage that counts for what more of a line costs: corrections change nothing of that, but that what they took back never was. */
+  #lineOf(work: Work, unit: string): Usage[] {
+    const usages = this.usagesOn(work, unit)
     return usages.filter((usage) => usage.corrects === undefined && !isTakenBack(usage, usages))
+  }
+
+  /** Corrections change what a line was rated at. */
+  #isLineAt(work: Work, unit: string, expected: LineSoFar): boolean {
+    const line = this.usagesOn(work, unit)
+    const [used, rated] = [sum(line.map(({ quantity }) => quantity)), sum(line.map((usage) => usage.rated))]
+    return used === expected.quantity && rated === expected.rated
   }
 
   /** The same, of a hold that belongs to no workflow. */
@@ -258,10 +270,13 @@ export abstract class ReferenceWork extends ReferenceLimits {
   }
 
   #charge(input: Operations['charge']): Outcome {
-    const { usageId, usage, overage, provider, workflowId, closesWorkflow } = input
+    const { usageId, usage, overage, provider, workflowId, closesWorkflow, lineSoFar } = input
     const found = this.#newWork(input)
     if ('status' in found) return found
     const work = { ...found, provider }
+    if (lineSoFar && !this.#isLineAt(work, usage.unit, lineSoFar)) {
+      return { status: 'failed', code: 'LINE_CHANGED', workflowId: workflowId ?? '' }
+    }
     const due = this.#due(this.#lineOf(work, usage.unit), usage)
     // Work that costs nothing is new work too.
     const mayBeRefused = overage === 'reject' && (due > 0n || this.isFrozen)

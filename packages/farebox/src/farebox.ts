@@ -63,12 +63,12 @@ import { findSavings, type RecommendInput } from './replay/recommend.ts'
 import { type SimulateInput, type SimulateParts, simulate } from './replay/simulate.ts'
 import type { Simulation } from './replay/simulation.ts'
 import { type RetiringOffer, retiringOffers } from './retiring-offers.ts'
+import { SlicedCalls } from './sliced-calls.ts'
 import { BoxMetrics } from './telemetry/box-metrics.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 import { EventLog } from './telemetry/event-log.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { quietly } from './telemetry/watch-call.ts'
-import { Turns } from './turns.ts'
 import { type KeyUsageReport, keyUsage, type UsageFilter, type UsageReport, usageReport } from './usage-report.ts'
 import { Workflow, type WorkflowOptions, type WorkflowParts } from './workflow.ts'
 
@@ -239,7 +239,7 @@ export class Farebox {
       failedAttempts: options.failedAttempts ?? 'ours',
       onError: this.#onError,
       observers: [this.metrics, ...(options.logger ? [this.log] : []), ...[telemetry].flat()],
-      turns: new Turns(),
+      slicedCalls: new SlicedCalls({ ledger: this.ledger, prices: this.prices }),
     }
     this.agents = new Agents(this.ledger, {
       configuration: this.configuration,

@@ -222,8 +222,7 @@ export interface RecordOptions {
   from?: string
   /**
    * An id for a call that is recorded in slices, such as a phone call in progress. Its slices together cost what the whole call
-   * would, with one connect fee and one minimum. One process prices them one after another. Do not record slices of one call in
-   * two processes at the same moment: neither would count the other's.
+   * would, with one connect fee and one minimum, whichever process records them.
    * @defaultValue the record is a call of its own
    */
   call?: string

@@ -10,15 +10,7 @@ import {
   type TranscriptEvent,
   type Unit,
 } from '@farebox/core'
-import {
-  type AuthenticatedKey,
-  IdempotencyConflictError,
-  keyPermission,
-  newUuid,
-  type UsageRow,
-  type WorkflowSummary,
-  workflowIdOf,
-} from '@farebox/ledger'
+import { type AuthenticatedKey, keyPermission, newUuid, type UsageRow, type WorkflowSummary, workflowIdOf } from '@farebox/ledger'
 import { type ChatMeasure, chargeOf } from '@farebox/pricing'
 import {
   type Candidate,
@@ -52,12 +44,11 @@ import { meterTime } from './live/meter-time.ts'
 import type { LiveParts } from './live/open-live.ts'
 import { type LoadTokenizers, measureChat, offersFor } from './measure-chat.ts'
 import { placePhoneCall } from './phone-call.ts'
-import { priceSlice } from './price-slice.ts'
 import { readAudio } from './read-audio.ts'
 import { type Receipt, receiptOf } from './receipt.ts'
 import { safeListener } from './safe-listener.ts'
+import type { PricedSlice, SlicedCalls } from './sliced-calls.ts'
 import { quietly } from './telemetry/watch-call.ts'
-import type { Turns } from './turns.ts'
 import type {
   ChatAnswer,
   ChatInput,
@@ -132,8 +123,7 @@ export interface WorkflowOptions {
 export interface WorkflowParts extends RunnerParts {
   configuration: ServiceConfiguration
   loadTokenizers?: LoadTokenizers
-  /** Runs work of the same name one after another. */
-  turns: Turns
+  slicedCalls: SlicedCalls
 }
 
 /** If the account affords less than this, a phone call is not placed. */
@@ -617,35 +607,33 @@ export class Workflow {
     }
     const amount = typeof units === 'bigint' ? units : quantity(units)
     const { accountId, id: workflowId } = this
-    const { prices } = this.#parts
+    const { prices, slicedCalls } = this.#parts
     const source = { service, provider, model, to, from }
     const numbers = to === undefined && from === undefined ? undefined : { to, from }
     const used = { meter: 'usage', quantity: amount, unit }
     const limit = permission?.costLimitPerRequest ?? null
-    const charge = async ({ priced, rating, details }: Pricing & { details?: unknown }): Promise<Recorded> => {
+    const charge = async ({
+      priced,
+      rating,
+      details,
+      lineSoFar,
+    }: Pricing & Partial<Pick<PricedSlice, 'lineSoFar'>> & { details?: unknown }) => {
       const whole = chargeOf(rating)
       if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
       const apiKeyId = apiKey?.apiKeyId
       const usage = { ...priced, model, details }
-      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage })
+      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage, lineSoFar })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
-      const { charged: creditsUsed, replayed } = outcome
-      const work = { accountId, workflowId, service, creditsUsed }
-      if (replayed) safeListener(onReplayed, this.#parts.onError)()
-      else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
-      return { creditsUsed, balance: outcome.balance }
+      return outcome
     }
-    if (call === undefined) return charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
-    // The price of a slice depends on the slices before it, so they are charged one after another.
-    const slice = async () =>
-      charge(await priceSlice(this.#parts, { accountId, workflowId, call, idempotencyKey, ...source }, used))
-    return this.#parts.turns.take(`${workflowId} ${service} ${provider} ${call}`, () =>
-      slice().catch((error: unknown) => {
-        if (!(error instanceof IdempotencyConflictError)) throw error
-        // Another process may have charged it meanwhile, and is followed in its price. Whoever asks for something else is told again.
-        return slice()
-      }),
-    )
+    const { charged, balance, replayed } =
+      call === undefined
+        ? await charge({ ...prices.price(source, [used]), details: numbers && { numbers } })
+        : await slicedCalls.record({ accountId, workflowId, call, idempotencyKey, ...source }, used, charge)
+    const work = { accountId, workflowId, service, creditsUsed: charged }
+    if (replayed) safeListener(onReplayed, this.#parts.onError)()
+    else for (const observer of this.#parts.observers) quietly(() => observer.recorded?.(work))
+    return { creditsUsed: charged, balance }
   }
 
   #chatRoute(service: 'gpt' | 'vision', operation: 'chat' | 'see', input: ChatInput, measure: ChatMeasure): RouteRequest {

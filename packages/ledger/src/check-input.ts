@@ -9,7 +9,7 @@ import {
   units,
 } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
-import type { KeyServiceInput, NewWorkflow, RolloverInput, UsageInput } from './inputs.ts'
+import type { KeyServiceInput, LineSoFar, NewWorkflow, RolloverInput, UsageInput } from './inputs.ts'
 import { checkFieldNames, type FieldNames, newWorkflowFields } from './known-fields.ts'
 import type { Operations, RatedUsage } from './operations.ts'
 
@@ -220,6 +220,23 @@ export function checkUsage(usage: UsageInput): RatedUsage {
     model: checkOptionalText('usage.model', usage.model),
     priceVersion: checkOptionalText('usage.priceVersion', usage.priceVersion),
   }
+}
+
+const lineFields: FieldNames<LineSoFar> = { quantity: true, rated: true }
+
+/** What a line of a receipt should have come to, if that matters. Corrections may have taken its price below zero. */
+export function checkLineSoFar(line: LineSoFar | undefined): LineSoFar | undefined {
+  if (line === undefined) return undefined
+  if (typeof line !== 'object' || line === null) {
+    throw new InvalidInputError('lineSoFar', `must be an object, received ${show(line)}`)
+  }
+  checkFieldNames(line, lineFields, 'lineSoFar', 'lineSoFar.')
+  for (const name of ['quantity', 'rated'] as const) {
+    if (typeof line[name] !== 'bigint') {
+      throw new InvalidInputError(`lineSoFar.${name}`, `must be a bigint, received ${show(line[name])}`)
+    }
+  }
+  return { quantity: line.quantity, rated: line.rated }
 }
 
 /** A JSON object of at most eight megabytes. */

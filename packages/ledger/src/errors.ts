@@ -61,6 +61,18 @@ export class AmountOutOfRangeError extends FareboxError {
   }
 }
 
+/** Thrown when a charge expected another state of its receipt line: see {@link ChargeInput.lineSoFar}. Nothing was charged. */
+export class LineChangedError extends FareboxError {
+  override readonly code = 'LINE_CHANGED'
+  override readonly isRetryable = true
+  readonly workflowId: string
+
+  constructor(workflowId: string) {
+    super(`something else was charged to workflow ${JSON.stringify(workflowId)} meanwhile: read its receipt, and price again`)
+    this.workflowId = workflowId
+  }
+}
+
 /** Thrown when the database did not answer or gave up. The change may or may not have happened: repeat it under the same key. */
 export class LedgerUnavailableError extends FareboxError {
   override readonly code = 'LEDGER_UNAVAILABLE'
@@ -143,6 +155,8 @@ export function errorOf(failure: Failure): FareboxError {
       return new AlreadyExistsError(failure.what, failure.id)
     case 'AMOUNT_OUT_OF_RANGE':
       return new AmountOutOfRangeError(failure.field)
+    case 'LINE_CHANGED':
+      return new LineChangedError(failure.workflowId)
     case 'INVALID_INPUT':
       return new InvalidInputError(failure.field, failure.problem)
     default:

@@ -165,6 +165,20 @@ export interface ChargeInput extends Mutation {
   opensWorkflow?: NewWorkflow
   /** Closes the workflow in the same change, as {@link Ledger.closeWorkflow} does. @defaultValue false */
   closesWorkflow?: boolean
+  /**
+   * What the workflow's receipt line for this service, provider and unit should have come to so far, which is zero where it has none.
+   * If it has come to something else, nothing is charged, and {@link LineChangedError} is thrown. For prices that depend on what was
+   * charged before, while others charge too. Usage that goes to the spool is charged whatever the line has come to.
+   * @defaultValue anything
+   */
+  lineSoFar?: LineSoFar
+}
+
+/** What a line of a receipt has come to. */
+export interface LineSoFar {
+  quantity: Quantity
+  /** The exact price before rounding. */
+  rated: Credits
 }
 
 /** What {@link Ledger.refund} takes. */

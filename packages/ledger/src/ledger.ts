@@ -10,6 +10,7 @@ import {
   checkInteger,
   checkKeyServices,
   checkKnownId,
+  checkLineSoFar,
   checkNewId,
   checkNewWorkflow,
   checkOneOf,
@@ -396,10 +397,12 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       usage: checkUsage(input.usage),
       opensWorkflow: checkOpening(input),
+      lineSoFar: checkLineSoFar(input.lineSoFar),
       ...this.#closing(input),
     }
-    if (input.closesWorkflow && input.workflowId === undefined)
-      throw new InvalidInputError('closesWorkflow', 'must not be set without workflowId')
+    for (const name of ['closesWorkflow', 'lineSoFar'] as const) {
+      if (input[name] && input.workflowId === undefined) throw new InvalidInputError(name, 'must not be set without workflowId')
+    }
     // The spool may send a charge twice, so with a spool every charge needs a key.
     const key = input.usageId === undefined && !this.#spool ? null : `usage:${usageId}`
     return this.#usage('charge', mutationOf(input), key, fields, call)
@@ -755,7 +758,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError)) throw error
       const { accountId, idempotencyKey = defaultKey } = mutation
-      await spool.keep({ verb, accountId, idempotencyKey, input: fields } as UsageOperation, error)
+      // The work is done, so it is charged whatever came between.
+      const input = { ...fields, lineSoFar: undefined }
+      await spool.keep({ verb, accountId, idempotencyKey, input } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
     }
   }

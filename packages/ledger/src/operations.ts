@@ -69,7 +69,7 @@ export interface Operations {
   } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
-    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId' | 'opensWorkflow'> & { usage: RatedUsage } & Closing
+    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId' | 'opensWorkflow' | 'lineSoFar'> & { usage: RatedUsage } & Closing
   openWorkflow: Omit<OpenWorkflowInput, keyof Mutation | 'reserve' | 'reserveTtlMs'> & {
     workflowId: string
     reserve?: { amount: Credits; ttlMs: number }
@@ -194,6 +194,7 @@ export type Failure =
   | { status: 'failed'; code: 'IDEMPOTENCY_CONFLICT'; idempotencyKey: string; differs: readonly string[] }
   | { status: 'failed'; code: 'ALREADY_EXISTS'; what: string; id: string }
   | { status: 'failed'; code: 'AMOUNT_OUT_OF_RANGE'; field: string }
+  | { status: 'failed'; code: 'LINE_CHANGED'; workflowId: string }
   | { status: 'failed'; code: 'INVALID_INPUT'; field: string; problem: string }
 
 /** The state machine's answer to an operation. */

@@ -38,6 +38,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   ANSWER_NOT_KEPT: 409,
   ALREADY_EXISTS: 409,
   WORKFLOW_CLOSED: 409,
+  LINE_CHANGED: 409,
   REFUND_EXCEEDS_CHARGE: 409,
   METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,

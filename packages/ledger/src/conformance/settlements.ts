@@ -44,6 +44,39 @@ export function exerciseSettlements(suite: Suite): void {
       expect(await price('0.11', 100_000n)).toBe(200_000n)
     })
 
+    it('a charge that expects what its line came to is refused where it came to something else, and changes nothing', async () => {
+      const accountId = await suite.account(100)
+      const workflowId = 'call'
+      await suite.ledger.openWorkflow({ accountId, workflowId, name: 'call' })
+      const nothing = { quantity: microUnits(0n), rated: microCredits(0n) }
+      const first = { quantity: microUnits(1_000_000n), rated: credits(7) }
+      const charge = (usageId: string, lineSoFar: typeof nothing, more = {}) =>
+        suite.ledger.charge({ accountId, workflowId, usageId, ...work, usage: usage(7), lineSoFar, ...more })
+      const changed = { code: 'LINE_CHANGED', workflowId, isRetryable: true }
+      await expect(charge('a', first)).rejects.toMatchObject(changed)
+      expect(await charge('a', nothing)).toMatchObject({ charged: credits(7), replayed: false })
+      // A replay is a replay, whatever it expects.
+      expect(await charge('a', nothing)).toMatchObject({ charged: credits(7), replayed: true })
+      await expect(charge('b', nothing)).rejects.toMatchObject(changed)
+      await expect(charge('b', { ...first, rated: credits(8) })).rejects.toMatchObject(changed)
+      await expect(charge('b', { ...first, quantity: microUnits(2_000_000n) })).rejects.toMatchObject(changed)
+      const [one, two] = await Promise.allSettled([charge('b', first), charge('c', first)])
+      expect([one?.status, two?.status].sort()).toEqual(['fulfilled', 'rejected'])
+      // Other lines have come to nothing.
+      expect(await charge('d', nothing, { provider: 'another' })).toMatchObject({ charged: credits(7) })
+      const opensWorkflow = { name: 'another' }
+      await expect(charge('e', first, { workflowId: 'w', opensWorkflow })).rejects.toMatchObject({ code: 'LINE_CHANGED' })
+      await expect(suite.ledger.workflow(accountId, 'w')).rejects.toMatchObject({ code: 'WORKFLOW_NOT_FOUND' })
+      expect(await charge('e', nothing, { workflowId: 'w', opensWorkflow })).toMatchObject({ charged: credits(7) })
+      expect(await suite.money(accountId)).toEqual({ balance: 72, held: 0, available: 72 })
+      expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
+
+      await expectInvalid('lineSoFar', () => suite.ledger.charge({ accountId, ...work, usage: usage(7), lineSoFar: nothing }))
+      await expectInvalid('lineSoFar', () => charge('f', 7 as never))
+      await expectInvalid('lineSoFar.rated', () => charge('f', { ...nothing, rated: 7 as never }))
+      await expectInvalid('lineSoFar.cost', () => charge('f', { ...nothing, cost: 7n } as never))
+    })
+
     it('a hold can be settled in parts, each named, until the last', async () => {
       const accountId = await suite.account(100)
       const holdId = await suite.hold(accountId, 30)
