@@ -320,6 +320,20 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('counts and tells of a request once, though its provider lists it on two pages', async () => {
+    const { network, box, workflow, later } = await open(on, (net, request) => net.connect(request, 60))
+    await workflow.call(call)
+    await workflow.call(call)
+    network.bill(0, 28_000_000n)
+    network.books.push({ requestId: 'CA9', service: 'phone', at: network.time, status: 'final', to: '+15550000000' })
+    network.books.push(...network.books)
+    later(20 * MINUTE)
+    const { adapters, agreed, differences } = await box.reconcile()
+    expect([adapters, agreed]).toEqual([[{ name: 'telephone', records: 3 }], 1])
+    expect(differences.map(({ type }) => type)).toEqual(['late_price', 'not_recorded'])
+    await workflow.close()
+  })
+
   it('charges by what the provider counted where we had only estimated', async () => {
     const { network, box, accountId, workflow, later } = await open(on, (net, request) => {
       const { usage: _, ...result } = net.connect(request, 50)

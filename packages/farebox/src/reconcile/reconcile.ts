@@ -132,6 +132,8 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     if (signal.aborted) throw signal.reason
     options.onRecord?.(adapter.name, record)
     const known = ours.find(adapter.name, record.requestId)
+    // A request that begins meanwhile may move another to the next page, which then lists it again.
+    if (known ? seen.has(known) : unknown.has(record.requestId)) continue
     if (known) seen.add(known)
     else unknown.add(record.requestId)
     if (known && record.at >= report.until) continue
