@@ -840,6 +840,34 @@ it('charges nothing for a failed attempt that is ours, whose provider counted mo
   await workflow.close()
 })
 
+it('misses nothing at the provider that was charged long after its time, as what a spool kept is', async () => {
+  const network = new Network()
+  const adapter = {
+    ...simulated({ services: ['phone'], name: 'telephone' }),
+    async *records({ from, until }: { from: number; until: number }) {
+      yield* network.books.filter(({ at }) => at >= from && at < until)
+    },
+  }
+  const clock = () => network.time
+  const box = await openBox({ providers: [adapter], clock, storeClock: clock })
+  const { accountId } = await openAccount(box)
+  const charge = (requestId: string, at: number) => {
+    const usage = { quantity: quantity(60), unit: 'seconds' as const, rated: credits(1), cost: nanoUsd(7n) }
+    const details = { adapter: 'telephone', requestId, at, usage: [] }
+    return box.ledger.charge({ accountId, service: 'phone', provider: 'twilio', usage: { ...usage, details } })
+  }
+  network.books.push({ requestId: 'spooled', service: 'phone', at: network.time, status: 'final', cost: nanoUsd(7n) })
+  const begun = network.time
+  network.time += 24 * 60 * MINUTE
+  await charge('spooled', begun)
+  await charge('missing', network.time)
+  network.time += 20 * MINUTE
+  expect((await box.reconcile({ from: network.time - 60 * MINUTE })).differences).toMatchObject([
+    { type: 'not_at_provider', requestId: 'missing' },
+  ])
+  expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [{ type: 'not_at_provider', requestId: 'missing' }] })
+})
+
 it('gives a call that the host metered itself to nobody else', async () => {
   const { network, box, workflow, later, balance } = await open('SQLite', unknown)
   const { callId } = network.connect({ ...call }, 60)
