@@ -8,6 +8,7 @@ import { twilio } from '@farebox/providers/twilio'
 import { credits, type Farebox, presets, type Receipt } from 'farebox'
 import sdk from 'twilio'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { startAgent } from '../../examples/phone-agent/src/agent-server.ts'
 import { Handset } from '../../examples/phone-agent/src/handset.ts'
 import { openAccount, openBox, type StoreName, storeNames } from '../farebox/open-box.ts'
@@ -112,6 +113,17 @@ async function ring(opened: Open) {
   const tellEnd = () =>
     post(opened, '/status', { ...form, CallStatus: 'completed', CallDuration: String(handset.seconds), Duration: '1' })
   return { line, handset, form, tellEnd }
+}
+
+/** A stream of a call, of which the test itself says what comes. */
+async function openStream({ address }: Open, callSid: string) {
+  const signature = sdk.getExpectedTwilioSignature(providers.twilio.authToken, 'wss://agent.test/media', {})
+  const socket = new WebSocket(`${address.replace('http', 'ws')}/media`, { headers: { 'x-twilio-signature': signature } })
+  onTestFinished(() => socket.terminate())
+  await once(socket, 'open')
+  const send = (message: object) => socket.send(JSON.stringify({ streamSid: 'MZ1', ...message }))
+  send({ event: 'start', start: { callSid } })
+  return { socket, send }
 }
 
 /** What a receipt says of a service, in its units. */
@@ -249,6 +261,53 @@ describe('a call', () => {
     expect(phone?.certainty).toBe(certainty)
     expect(Math.ceil(Number(phone?.quantity) / 1e6)).toBe(ringing.handset.seconds)
     expect(consumed(receipt, 'voice_stt')).toBeGreaterThan(5)
+  })
+
+  // The goodbye was waited for without an end, on a call that nobody paid for and nobody hung up.
+  it('is hung up when the credits are gone, though its telephone never says that it has heard the goodbye', async () => {
+    const opened = await open(credits(30))
+    const line = providers.twilio.add({ to: numbers.To, from: numbers.From, direction: 'inbound', status: 'in-progress' })
+    await post(opened, '/voice', { ...numbers, CallSid: line.sid, CallStatus: 'ringing' })
+    const { send } = await openStream(opened, line.sid)
+    for (let second = 0; second < 200; second += 1) {
+      send({ event: 'media', media: { timestamp: String(second * 1_000), payload: Buffer.alloc(160, 0xff).toString('base64') } })
+    }
+    await settled(opened)
+    expect(line.status).toBe('completed')
+    expect(opened.lines.at(-1)).toBe('agent: Your credit is used up now. Goodbye!')
+  })
+
+  it('is settled where its connection is lost and nobody says so', async () => {
+    const opened = await open(credits(500), { connectWaitMs: 1_000 })
+    const { handset } = await ring(opened)
+    await handset.speak(1)
+    const receipt = await settled(opened)
+    expect(consumed(receipt, 'phone')).toBe(handset.seconds)
+  })
+
+  it('lets go of its stream when it is over, though its telephone does not', async () => {
+    const opened = await open(credits(500))
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    await tellEnd()
+    await settled(opened)
+    await expect.poll(() => handset.hasEnded).toBe(true)
+  })
+
+  it('has one stream: another that claims to be of the same call is closed, and the call goes on', async () => {
+    const opened = await open(credits(500))
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    const other = await openStream(opened, handset.callId)
+    await once(other.socket, 'close')
+    await handset.speak(3)
+    await handset.listen()
+    handset.hangUp()
+    await tellEnd()
+    const receipt = await settled(opened)
+    expect(opened.lines.filter((text) => text.startsWith('agent: Hello'))).toHaveLength(1)
+    expect(opened.lines).toContainEqual(expect.stringMatching(/^caller: When do you open/))
+    expect(consumed(receipt, 'phone')).toBe(handset.seconds)
   })
 
   it('shares an account with another, and both end when it is empty', async () => {

@@ -288,6 +288,27 @@ it.each([
   }
 })
 
+it('FOCUS: what was given costs nothing when it came back, whatever the id of its refund holds', async () => {
+  let now = Date.UTC(2026, 0, 1)
+  const { driver, cleanup } = await openSqlite({ clock: () => now })
+  try {
+    const ledger = new Ledger(driver)
+    await ledger.migrate()
+    const accountId = 'eve'
+    await ledger.openAccount({ accountId, name: 'Eve' })
+    await ledger.grant({ accountId, amount: credits(10), source: 'promo', expiresAt: now + 1_000 })
+    const usage = { quantity: quantity(5), unit: 'tokens', rated: credits(10) } as const
+    await ledger.charge({ accountId, usageId: 'u1', service: 'gpt', provider: 'gpt-4o', usage })
+    now += 5_000
+    await ledger.refund({ accountId, usageId: 'u1', correctionId: 'one line\u2028and another' })
+    await ledger.charge({ accountId, usageId: 'u2', service: 'gpt', provider: 'gpt-4o', usage })
+    const rows = csv(await all(exportUsage(ledger, { format: 'focus', focus })))
+    expect(rows.map((row) => row.EffectiveCost)).toEqual(['0', '0', '0'])
+  } finally {
+    await cleanup()
+  }
+})
+
 it('a long export is read as fast as it is taken, and no further when its reader leaves', async () => {
   const read: number[] = []
   const box = await openBox()

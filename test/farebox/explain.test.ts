@@ -211,3 +211,17 @@ describe('an answer of several candidates', () => {
     ])
   })
 })
+
+it('what the host charges is explained by itself, though its id looks like that of a part of live work', async () => {
+  const box = await openBox()
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'clips' })
+  await workflow.open()
+  const usage = { quantity: quantity(40), unit: 'tokens' as const, rated: credits(1), priceVersion: 'default@1' }
+  for (const usageId of ['clip.part1', 'clip.part2'])
+    await box.ledger.charge({ accountId, workflowId: workflow.id, usageId, service: 'gpt', provider: 'gpt-4', usage })
+  expect((await workflow.explain()).map(({ call, explanation }) => [call, explanation?.total])).toEqual([
+    [undefined, '1'],
+    [undefined, '1'],
+  ])
+})

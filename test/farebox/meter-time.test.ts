@@ -30,7 +30,10 @@ function book(rules: Partial<Entry> = {}): PriceBook {
 
 const line = { service: 'phone', provider: 'twilio' } as const
 
-async function open(balance: Credits, { on = 'SQLite', ...options }: Partial<FareboxOptions> & { on?: StoreName } = {}) {
+async function open(
+  balance: Credits,
+  { on = 'SQLite', ...options }: Partial<FareboxOptions> & { on?: StoreName; storeClock?: () => number } = {},
+) {
   const box = await openBox({ on, prices: book(), ...options })
   const { accountId, key } = await openAccount(box, { balance })
   const workflow = box.workflow({ accountId, name: 'call' })
@@ -304,6 +307,22 @@ describe('metered time', () => {
     expect(await box.ledger.balance(accountId)).toMatchObject({ balance: 0n, held: 0n })
     expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
     await workflow.close()
+  })
+
+  it('is one call when it is simulated, also where its hold was set aside anew meanwhile', async () => {
+    let now = Date.now()
+    const clock = () => now
+    const { box, accountId, workflow } = await open(credits(100), { clock, storeClock: clock })
+    const time = await workflow.meter(line)
+    for (let second = 1; second <= 70; second += 1) await time.reached(second)
+    now += 3_600_000
+    for (let second = 71; second <= 200; second += 1) await time.reached(second)
+    await time.end(240)
+    expect(new Set((await box.ledger.usageOf(accountId, workflow.id)).map(({ holdId }) => holdId)).size).toBe(2)
+    await workflow.close()
+    const ever = { from: 0, to: Date.UTC(2100, 0, 1), accountId }
+    const dearer = await box.simulate({ ...ever, prices: book({ connect_fee: '7' }) })
+    expect([dearer.calls, dearer.creditsThen, dearer.creditsNow]).toEqual([1, credits(80), credits(87)])
   })
 
   it('is ended again where its last part could not be written, and charged once', async () => {

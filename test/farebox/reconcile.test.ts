@@ -320,6 +320,20 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('counts and tells of a request once, though its provider lists it on two pages', async () => {
+    const { network, box, workflow, later } = await open(on, (net, request) => net.connect(request, 60))
+    await workflow.call(call)
+    await workflow.call(call)
+    network.bill(0, 28_000_000n)
+    network.books.push({ requestId: 'CA9', service: 'phone', at: network.time, status: 'final', to: '+15550000000' })
+    network.books.push(...network.books)
+    later(20 * MINUTE)
+    const { adapters, agreed, differences } = await box.reconcile()
+    expect([adapters, agreed]).toEqual([[{ name: 'telephone', records: 3 }], 1])
+    expect(differences.map(({ type }) => type)).toEqual(['late_price', 'not_recorded'])
+    await workflow.close()
+  })
+
   it('charges by what the provider counted where we had only estimated', async () => {
     const { network, box, accountId, workflow, later } = await open(on, (net, request) => {
       const { usage: _, ...result } = net.connect(request, 50)
@@ -824,6 +838,34 @@ it('charges nothing for a failed attempt that is ours, whose provider counted mo
     expect(await balanceOf(box, accountId)).toBe(credits(10_000 - 10))
   }
   await workflow.close()
+})
+
+it('misses nothing at the provider that was charged long after its time, as what a spool kept is', async () => {
+  const network = new Network()
+  const adapter = {
+    ...simulated({ services: ['phone'], name: 'telephone' }),
+    async *records({ from, until }: { from: number; until: number }) {
+      yield* network.books.filter(({ at }) => at >= from && at < until)
+    },
+  }
+  const clock = () => network.time
+  const box = await openBox({ providers: [adapter], clock, storeClock: clock })
+  const { accountId } = await openAccount(box)
+  const charge = (requestId: string, at: number) => {
+    const usage = { quantity: quantity(60), unit: 'seconds' as const, rated: credits(1), cost: nanoUsd(7n) }
+    const details = { adapter: 'telephone', requestId, at, usage: [] }
+    return box.ledger.charge({ accountId, service: 'phone', provider: 'twilio', usage: { ...usage, details } })
+  }
+  network.books.push({ requestId: 'spooled', service: 'phone', at: network.time, status: 'final', cost: nanoUsd(7n) })
+  const begun = network.time
+  network.time += 24 * 60 * MINUTE
+  await charge('spooled', begun)
+  await charge('missing', network.time)
+  network.time += 20 * MINUTE
+  expect((await box.reconcile({ from: network.time - 60 * MINUTE })).differences).toMatchObject([
+    { type: 'not_at_provider', requestId: 'missing' },
+  ])
+  expect(await box.reconcile()).toMatchObject({ agreed: 1, differences: [{ type: 'not_at_provider', requestId: 'missing' }] })
 })
 
 it('gives a call that the host metered itself to nobody else', async () => {

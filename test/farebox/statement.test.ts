@@ -6,6 +6,7 @@ import { simulated } from '@farebox/providers/simulated'
 import { createFarebox } from 'farebox'
 import { expect, onTestFinished, test } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
+import { openAccount, openBox } from './open-box.ts'
 
 /** Writes after every read of the journal or of accounts, as a busy account's other servers would. */
 function alwaysWritten(driver: LedgerDriver<never>, write: () => Promise<unknown>): LedgerDriver {
@@ -56,4 +57,23 @@ test('the balances of a statement are those after each entry, on an account to w
     balance += Number(entry.change)
     expect([entry.sequence, entry.balance]).toEqual([entry.sequence, String(balance)])
   }
+})
+
+test('the postings of each entry sum to zero, also where a settlement gives back a part of its hold or closes other holds', async () => {
+  const box = await openBox()
+  const { accountId, key } = await openAccount(box)
+  const { ledger } = box
+  const usage = { quantity: 1_000_000n as never, unit: 'tokens', rated: credits(6) } as const
+  const work = { accountId, workflowId: 'w', service: 'gpt', provider: 'x', amount: credits(10) }
+  await ledger.openWorkflow({ accountId, workflowId: 'w', name: 'job' })
+  for (const holdId of ['first', 'second', 'third']) await ledger.placeHold({ ...work, holdId })
+  await ledger.settleHold({ accountId, holdId: 'first', usage })
+  await ledger.settleHold({ accountId, holdId: 'second', usage, closesWorkflow: true })
+  const request = new Request('http://localhost/api/v1/credits/statement', { headers: { authorization: `Bearer ${key}` } })
+  const { entries } = (await (await box.routes()(request)).json()) as { entries: { postings: Record<string, string> }[] }
+  expect(entries.slice(0, 2).map(({ postings }) => postings)).toEqual([
+    { held: '-20', available: '14', 'spent:gpt': '6' },
+    { held: '-10', available: '4', 'spent:gpt': '6' },
+  ])
+  for (const { postings } of entries) expect(Object.values(postings).reduce((sum, amount) => sum + Number(amount), 0)).toBe(0)
 })

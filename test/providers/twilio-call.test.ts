@@ -172,6 +172,13 @@ describe('a call by Twilio that may ring though no answer came', () => {
     expect(placings()).toHaveLength(1)
   })
 
+  // No request was sent, or none got its answer: a timer that is not a whole number fails, and one above its most ends at once.
+  it.each([1_500.5, 2 ** 31, Number.MAX_SAFE_INTEGER])('may take %s ms for one request: it is placed', async (timeoutMs) => {
+    const { adapter, loopback } = await open({ timeoutMs, pollMs: 2 })
+    expect(await adapter.call(phoneRequest(), callContext())).toMatchObject({ status: 'completed' })
+    expect(loopback.invoice).toHaveLength(1)
+  })
+
   it('stalls in the middle of its answer: outcome_unknown', async () => {
     const { adapter, loopback } = await open({ timeoutMs: 2_000 })
     loopback.fail({ type: 'headers_then_hang' }, { ...placing(), isDone: true })
@@ -193,6 +200,19 @@ describe('a call by Twilio that may ring though no answer came', () => {
     const error = await failureOf(adapter.call(phoneRequest(), callContext()))
     expect(error).toMatchObject({ kind: 'outcome_unknown', isRetryable: false, requestId: loopback.calls[0]?.sid, status: 500 })
     expect(placings()).toHaveLength(1)
+  })
+
+  // Such a pause was over at once, and the call was given up while it went on.
+  it('is placed, and followed where the pause between two looks is longer than any timer', async () => {
+    const { adapter, loopback } = await open({ pollMs: 2 ** 32 }, { goesOnByItself: false })
+    const abort = new AbortController()
+    const calling = failureOf(adapter.call(phoneRequest(), callContext(abort.signal)))
+    await expect.poll(() => loopback.calls.length).toBe(1)
+    const looks = () => loopback.requests.filter(({ method }) => method === 'GET').length
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(looks()).toBe(0)
+    abort.abort()
+    expect(await calling).toMatchObject({ kind: 'outcome_unknown' })
   })
 
   it('is placed, and our key is refused afterwards: outcome_unknown with its id, and Twilio is not asked again', async () => {

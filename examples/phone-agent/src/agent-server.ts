@@ -23,7 +23,7 @@ export interface AgentOptions {
   onEnded(receipt: Receipt): void
   /** How long to wait for Twilio to report the length of a call, in milliseconds. @defaultValue 5_000 */
   statusWaitMs?: number
-  /** How long to wait for a call's media stream to begin, in milliseconds. @defaultValue 30_000 */
+  /** How long to wait for a call's media stream to begin, and for each of its messages, in milliseconds. @defaultValue 30_000 */
   connectWaitMs?: number
 }
 
@@ -96,7 +96,12 @@ export async function startAgent(options: AgentOptions, port = 0) {
   }
 
   const server = createServer(app)
-  const streams = serveMediaStreams(server, { twilio, url: streamUrl, callOf: (callId) => calls.get(callId) })
+  const streams = serveMediaStreams(server, {
+    twilio,
+    url: streamUrl,
+    callOf: (callId) => calls.get(callId),
+    silenceMs: connectWaitMs,
+  })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {

@@ -12,10 +12,12 @@ export interface MediaStreamOptions {
   /** The `wss:` URL that Twilio connects to and signs. */
   url: string
   callOf(callId: string): Promise<PhoneCall | undefined> | undefined
+  /** How long a stream may say nothing, in milliseconds. Twilio sends sound all the time, silence as well. */
+  silenceMs: number
 }
 
 /** Accepts the media streams of calls. A client other than Twilio gets a 403. */
-export function serveMediaStreams(server: Server, { twilio, url, callOf }: MediaStreamOptions) {
+export function serveMediaStreams(server: Server, { twilio, url, callOf, silenceMs }: MediaStreamOptions) {
   const sockets = new WebSocketServer({ noServer: true, autoPong: false })
   server.on('upgrade', async (request: IncomingMessage, raw: Duplex, head: Buffer) => {
     raw.on('error', () => raw.destroy())
@@ -29,18 +31,29 @@ export function serveMediaStreams(server: Server, { twilio, url, callOf }: Media
   function serve(socket: WebSocket): void {
     let call: PhoneCall | undefined
     let work = Promise.resolve()
+    // A connection that is lost may never say so.
+    const silence = setTimeout(() => socket.terminate(), silenceMs)
     const next = (take: () => unknown) => {
+      silence.refresh()
       work = work.then(async () => void (await take())).catch(() => socket.close(1003))
     }
 
     async function receive(text: string): Promise<void> {
       const message = readMediaMessage(text)
       switch (message?.type) {
-        case 'start':
-          call = await callOf(message.callId)
-          if (call) call.connect(message.streamId, (answer) => socket.send(answer))
-          else socket.close()
+        case 'start': {
+          if (call) return
+          const called = await callOf(message.callId)
+          // A call has one stream: the end of a second one would be the end of the call.
+          if (!called || called.isConnected) return socket.close()
+          call = called
+          call.connect(message.streamId, (answer) => socket.send(answer))
+          call.ended.then(
+            () => socket.close(),
+            () => socket.close(),
+          )
           return
+        }
         case 'media':
           return call?.hear(message.audio, message.timestampMs / 1_000 + PIECE_SECONDS)
         case 'mark':
@@ -54,7 +67,10 @@ export function serveMediaStreams(server: Server, { twilio, url, callOf }: Media
     // A pong says that everything before the ping has been processed.
     socket.on('ping', (data) => next(() => call?.caughtUp().then(() => socket.pong(data))))
     socket.on('error', () => socket.terminate())
-    socket.on('close', () => next(() => call?.left()))
+    socket.on('close', () => {
+      next(() => call?.left())
+      clearTimeout(silence)
+    })
   }
 
   return {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TwilioAdapter } from '@farebox/providers/twilio'
+import { mediaFormat, type TwilioAdapter } from '@farebox/providers/twilio'
 import type { Farebox, MeteredTime, Receipt, Workflow } from 'farebox'
 import { Ear } from './ear.ts'
 import { isUnpaid } from './is-unpaid.ts'
@@ -17,6 +17,9 @@ const INSTRUCTIONS = 'You answer the telephone of a shop. Answer in one to three
 /** A database that is away has about twenty seconds to come back. */
 const CLOSE_TRIES = 10
 const CLOSE_WAIT_MS = 2_000
+
+/** How long after the end of the goodbye Twilio may take to say that it was heard. */
+const MARK_WAIT_MS = 2_000
 
 const endings = {
   caller: 'the caller has hung up',
@@ -171,7 +174,10 @@ export class PhoneCall {
     this.#voice.clear()
     this.#voice.play(sound)
     this.#options.print(`agent: ${SPENT}`)
+    // Nobody pays for a call that goes on because it is never told that this was heard.
+    const timer = setTimeout(() => this.mark(GOODBYE), (sound.length / mediaFormat.sampleRate) * 1_000 + MARK_WAIT_MS)
     await this.#voice.heard(GOODBYE)
+    clearTimeout(timer)
   }
 
   #warn(): void {

@@ -15,7 +15,7 @@ export interface KeptDecision {
  * Reads the decisions from the details of usage records. Work done outside Farebox has none, and the parts of live work have one
  * between them.
  */
-export function keptDecisions(records: readonly Pick<UsageRow, 'usageId' | 'provider' | 'details'>[]): KeptDecision[] {
+export function keptDecisions(records: readonly Pick<UsageRow, 'usageId' | 'holdId' | 'provider' | 'details'>[]): KeptDecision[] {
   const kept = new Map<string, KeptDecision>()
   for (const record of records) {
     const { provider, details } = record

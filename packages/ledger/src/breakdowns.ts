@@ -98,10 +98,13 @@ async function usersOf(
   const counted = { dimensions: ['workflowName'], counters: ['quantity', 'charged', 'shortfall'] } as const
   const rows = await rollupTotals(reads, 'usage_rollups', counted, filter)
   const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
-  return rows.filter(isUsed).flatMap(({ workflowName, charged }) => {
-    const workflow = byName.get(workflowName)
-    return workflow ? [{ ...workflow, charged: microCredits(charged) }] : []
-  })
+  return rows
+    .filter((row) => row.workflowName !== '' && isUsed(row))
+    .map(({ workflowName: name, charged }) => {
+      // One that was opened at another time is in no totals if all that it was charged comes to nothing.
+      const totals = byName.get(name) ?? { name, count: 0, closed: 0, averageDurationMs: 0 }
+      return { ...totals, charged: microCredits(charged) }
+    })
 }
 
 function isUsed({ quantity, charged, shortfall }: Record<'quantity' | 'charged' | 'shortfall', bigint>): boolean {

@@ -176,9 +176,16 @@ function entryJson(entry: JournalEntry, balance: Credits) {
     type: entry.verb,
     change: formatCredits(microCredits(changeOf(entry))),
     balance: formatCredits(balance),
-    postings: Object.fromEntries(entry.postings.map(([bucket, amount]) => [bucket, formatCredits(microCredits(amount))])),
+    postings: changesOf(entry),
     hash: entry.hash,
   }
+}
+
+/** How an entry changed each bucket. It may have several postings of one: what a settlement takes from a hold, and gives back of it. */
+function changesOf({ postings }: JournalEntry): Record<string, string> {
+  const changes = new Map<string, bigint>()
+  for (const [bucket, amount] of postings) changes.set(bucket, (changes.get(bucket) ?? 0n) + amount)
+  return Object.fromEntries([...changes].map(([bucket, amount]) => [bucket, formatCredits(microCredits(amount))]))
 }
 
 /** How an entry changed the balance, which is the sum of what is available and what is held. */

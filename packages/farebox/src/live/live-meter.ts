@@ -59,9 +59,12 @@ function livePartId(holdId: string, count: number): string {
   return `${holdId}.part${count}`
 }
 
-/** If this is the record of an earlier part of live work, returns the id of the last part's record. Otherwise `undefined`. */
-export function lastPartOf({ usageId }: Pick<UsageRow, 'usageId'>): string | undefined {
-  return /^(.+)\.part\d+$/.exec(usageId)?.[1]
+/**
+ * If this is the record of an earlier part of live work, returns the id of the last part's record. Otherwise `undefined`. Live work
+ * is charged against holds: what the host charges without one may have any id.
+ */
+export function lastPartOf({ usageId, holdId }: Pick<UsageRow, 'usageId' | 'holdId'>): string | undefined {
+  return holdId === null ? undefined : /^(.+)\.part\d+$/.exec(usageId)?.[1]
 }
 
 /** How long the hold of live work outlives a crash of the process that keeps it alive. */

@@ -11,6 +11,7 @@ import {
 import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
 import { decisionOf } from '../kept-decisions.ts'
+import { lastPartOf } from '../live/live-meter.ts'
 import { pricedModelOf } from '../priced-model.ts'
 
 /** One usage record of a call. */
@@ -117,9 +118,9 @@ function partOf(record: UsageRow, corrections: readonly UsageRow[]): RecordedPar
 }
 
 /** Names the call of a record. Slices with the same name belong to one call, and so do the parts of live work. */
-function nameOf({ usageId, holdId, service, provider }: UsageRow, { call }: Details): string {
-  if (typeof call === 'string') return ['call', service, provider, call].join('\0')
-  return holdId !== null && (usageId === holdId || usageId.startsWith(`${holdId}.part`)) ? `hold\0${holdId}` : usageId
+function nameOf(record: UsageRow, { call }: Details): string {
+  const { usageId, service, provider } = record
+  return typeof call === 'string' ? ['call', service, provider, call].join('\0') : (lastPartOf(record) ?? usageId)
 }
 
 function newCall(record: UsageRow, details: Details, part: RecordedPart): RecordedCall {

@@ -239,6 +239,20 @@ export function exerciseAnalytics(suite: Suite): void {
       expect(await suite.ledger.breakdowns({ accountId, service: 'vision' })).toEqual({ services: [], workflows: [] })
     })
 
+    it('a breakdown of one service tells of a workflow that used it, also where a refund of another service evens that out', async () => {
+      const accountId = await suite.account(1_000)
+      await suite.ledger.openWorkflow({ accountId, workflowId: 'call', name: 'call' })
+      await use(accountId, NOON, 5, { workflowId: 'call', usageId: 'phoned', service: 'phone', provider: 'twilio' })
+      await use(accountId, NOON + DAY, 5, { workflowId: 'call' })
+      await use(accountId, NOON + DAY, 3)
+      await suite.ledger.refund({ accountId, usageId: 'phoned' })
+      const next = { accountId, from: NOON + DAY }
+      expect((await suite.ledger.breakdowns({ ...next, service: 'gpt' })).workflows).toEqual([
+        { name: 'call', count: 0, closed: 0, charged: credits(5), averageDurationMs: 0 },
+      ])
+      expect((await suite.ledger.breakdowns({ ...next, service: 'phone' })).workflows).toMatchObject([{ charged: -credits(5) }])
+    })
+
     it('workflows are listed newest first, in pages that those opened meanwhile do not move', async () => {
       const [accountId, stranger] = [await suite.account(1_000), await suite.account(0)]
       const key = await suite.ledger.createApiKey({ accountId, minimumBalance: credits(0) })

@@ -59,7 +59,7 @@ export function exportUsage(ledger: ExportedLedger, options: ExportOptions): Asy
 }
 
 /** The id of a grant made for a refund: the correction's id, and the number of its lot. */
-const REFUND_ID = /^refund:(.+):(\d+)$/
+const REFUND_ID = /^refund:(.+):(\d+)$/s
 /** How far back to follow refunds of usage that was itself paid with refunds. */
 const REFUNDS_MAX = 8
 

@@ -5,6 +5,7 @@ import type { CallWatch } from './call-watches.ts'
 import { durationUsage, type EndedCall, phoneResult, readEnd, secondsBetween } from './read-call.ts'
 import type { TwilioConnection } from './twilio-client.ts'
 import { outcomeUnknown, twilioError } from './twilio-error.ts'
+import { timerMs } from './twilio-http.ts'
 
 /** A call that was placed. */
 export interface PlacedCall {
@@ -100,7 +101,7 @@ async function look(
 
 /** Varies a pause by up to a fifth either way, so that calls that began together do not keep polling together. */
 function jittered(milliseconds: number): number {
-  return milliseconds * (0.8 + Math.random() * 0.4)
+  return timerMs(milliseconds * (0.8 + Math.random() * 0.4))
 }
 
 function neverEnded(provider: string, waitedMs: number): ProviderError {

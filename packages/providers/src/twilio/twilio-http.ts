@@ -46,6 +46,14 @@ export interface TwilioHttpOptions {
   fetch: typeof globalThis.fetch
 }
 
+/** The longest that a timer runs. One of more time ends at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** The whole milliseconds of a timer that runs for `milliseconds`, or for as long as one can. */
+export function timerMs(milliseconds: number): number {
+  return Math.min(Math.ceil(milliseconds), TIMER_MS_MAX)
+}
+
 /**
  * Sends the SDK's requests with `fetch`. It never retries, because a phone that may be ringing must not be called again. It
  * follows no redirect, because the key would travel along.
@@ -60,7 +68,7 @@ export function twilioHttp({ baseUrl, timeoutMs, fetch }: TwilioHttpOptions): Tw
         const url = addressOf(uri, baseUrl)
         for (const [name, value] of fields(params)) url.searchParams.append(name, value)
         const { bodyHeaders, ...body } = data === undefined ? {} : sentOnce(new URLSearchParams(fields(data)).toString())
-        const limit = AbortSignal.timeout(timeoutMs)
+        const limit = AbortSignal.timeout(timerMs(timeoutMs))
         if (exchange) exchange.wasSent = true
         const response = await fetch(url, {
           method: method.toUpperCase(),
