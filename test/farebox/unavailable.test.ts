@@ -226,6 +226,37 @@ it('a key whose request found the database away can be used again when it is bac
   expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
 })
 
+it('a key whose request the database took without saying so can be used again at once, and works once though two repeat it', async () => {
+  const store = sqlite({ filename: ':memory:' })
+  const commit = store.commit.bind(store)
+  let hasFailed = false
+  store.commit = async (operations, transaction) => {
+    const outcomes = await commit(operations, transaction)
+    // The connection ends between the commit and its answer.
+    const isRun = operations.some(({ verb, input }) => verb === 'saveDocument' && 'kind' in input && input.kind === 'run')
+    if (!isRun || hasFailed) return outcomes
+    hasFailed = true
+    throw new LedgerUnavailableError('the answer was lost')
+  }
+  let calls = 0
+  const failures = () => {
+    calls += 1
+    return undefined
+  }
+  const box = createFarebox({ store, providers: [simulated({ failures })] })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { accountId, key } = await openAccount(box)
+  await box.agents.create({ accountId, agentId: 'a' })
+  const api = await serveApi(box, key)
+  const ask = async () => (await api.post('/api/v1/agent/a/chat', { message: 'hello' }, { 'idempotency-key': 'once' })).status
+  expect(await ask()).toBe(503)
+  expect(await Promise.all([ask(), ask()])).toContain(200)
+  expect(await ask()).toBe(200)
+  expect(calls).toBe(1)
+  expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
+})
+
 it('a key whose run failed while the database was away can be used again, and pays for the run that answered', async () => {
   const folder = databaseFolder('unsure')
   const store = sqlite({ filename: join(folder, 'credits.db') })

@@ -574,6 +574,14 @@ describe('a spool beside a SQLite file that another process keeps', () => {
     expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
   })
 
+  test('usage is kept while the database has no tables, as after a failover to an empty one', async () => {
+    other.exec('ALTER TABLE farebox_accounts RENAME TO elsewhere')
+    await expect(ledger.charge({ ...work, usage: usage(10) })).rejects.toThrow(UsageSpooledError)
+    other.exec('ALTER TABLE elsewhere RENAME TO farebox_accounts')
+    expect(await ledger.sendSpooled()).toEqual({ sent: 1, refused: 0, waiting: 0 })
+    expect(await ledger.balance(accountId)).toMatchObject({ balance: credits(90) })
+  })
+
   test('a database that is still away is asked once for what waits', async () => {
     await ledger.close()
     ledger = open({ retryMs: 60_000 })

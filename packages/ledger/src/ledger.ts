@@ -31,14 +31,7 @@ import {
 } from './check-input.ts'
 import { CommitQueue, type CommitQueueOptions } from './commit-queue.ts'
 import type { LedgerDriver } from './driver.ts'
-import {
-  errorOf,
-  InvalidInputError,
-  LedgerClosedError,
-  LedgerOverloadedError,
-  LedgerUnavailableError,
-  UsageSpooledError,
-} from './errors.ts'
+import { errorOf, InvalidInputError, LedgerClosedError, LedgerUnavailableError, UsageSpooledError } from './errors.ts'
 import { LedgerHistory } from './history.ts'
 import type {
   AdjustInput,
@@ -102,7 +95,7 @@ import type { QueueStats } from './queue-watch.ts'
 import { LedgerReader } from './reader.ts'
 import { budgetPeriods, grantSources, overagePolicies } from './rows.ts'
 import type { UsageOperation } from './spool/operation-json.ts'
-import { type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/usage-spool.ts'
+import { mayKeep, type SpoolReport, UsageSpool, type UsageSpoolOptions } from './spool/usage-spool.ts'
 
 /** Settings of a {@link Ledger}: its queue, its spool and its events. Every one is optional. */
 export interface LedgerOptions extends CommitQueueOptions {
@@ -756,7 +749,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       await this.#afterItsParts(spool, mutation.accountId, fields)
       return await this.#change(verb, mutation, defaultKey, fields, undefined)
     } catch (error) {
-      if (!(error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError)) throw error
+      if (!mayKeep(error)) throw error
       const { accountId, idempotencyKey = defaultKey } = mutation
       // The work is done, so it is charged whatever came between.
       const input = { ...fields, lineSoFar: undefined }

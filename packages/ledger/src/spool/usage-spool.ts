@@ -73,7 +73,7 @@ export class UsageSpool {
    * @param failure  the database's error, thrown as it is when the spool is full
    * @throws {LedgerUnavailableError} the disk failed too; the message repeats that of `failure`
    */
-  async keep(operation: UsageOperation, failure: LedgerUnavailableError | LedgerOverloadedError): Promise<void> {
+  async keep(operation: UsageOperation, failure: KeepableFailure): Promise<void> {
     this.#kept++
     this.#keeping++
     this.#note(operation)
@@ -263,6 +263,13 @@ export class UsageSpool {
     unthrowing(this.#options.onRefused)(operation, reason)
     return 'refused'
   }
+}
+
+type KeepableFailure = LedgerUnavailableError | LedgerOverloadedError | SchemaVersionError
+
+/** Whether usage is kept after a failure: the database could not take it, or has no tables, as after a failover to an empty one. */
+export function mayKeep(error: unknown): error is KeepableFailure {
+  return [LedgerUnavailableError, LedgerOverloadedError, SchemaVersionError].some((failure) => error instanceof failure)
 }
 
 /** Whether the change ends a hold. */

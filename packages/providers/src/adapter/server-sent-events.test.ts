@@ -35,6 +35,27 @@ function dice(seed: number): () => number {
 }
 
 describe('serverSentEvents', () => {
+  it.each([
+    ['has no end', (mebibyte: string) => mebibyte],
+    ['has lines without end', (mebibyte: string) => `data: ${mebibyte}\n`],
+  ])('gives up an event that %s before the memory is full, and no other', async (_, line) => {
+    const mebibyte = 'a'.repeat(2 ** 20)
+    let chunks = 0
+    async function* endless(end: string) {
+      const bytes = new TextEncoder().encode(`${line(mebibyte)}${end}`)
+      for (; chunks < 100; chunks += 1) yield bytes
+    }
+    const drain = async (end: string) => {
+      for await (const _ of serverSentEvents(endless(end))) {
+      }
+    }
+    await expect(drain('')).rejects.toThrow(SyntaxError)
+    expect(chunks).toBeLessThan(70)
+    chunks = 0
+    await drain('\n\n')
+    expect(chunks).toBe(100)
+  })
+
   it('yields the data of each event, whatever ends its lines', async () => {
     expect(await read('data: a\n\ndata:b\r\n\r\ndata: c\r\r\n')).toEqual(['a', 'b', 'c'])
   })
