@@ -234,9 +234,9 @@ inBrowser('a day on which more was given back than spent', () => {
     const plot = await page.locator('.chart-plot').evaluate((element) => element.getBoundingClientRect().bottom)
     expect(returned?.bottom).toBeLessThanOrEqual(plot)
     await page.locator('.column').last().hover()
-    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['300', '−100', '−500', '−300'])
     await page.getByRole('button', { name: 'Show table' }).click()
-    await expect.poll(() => rows(page).locator('td').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+    await expect.poll(() => rows(page).locator('td').allTextContents()).toEqual(['300', '−100', '−500', '−300'])
   })
 })
 
