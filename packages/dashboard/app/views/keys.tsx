@@ -9,7 +9,7 @@ import { CopyButton } from '../parts/copy-button.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
-import { addressOf } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
 import { Budgets, shareUsed } from './budgets.tsx'
 import { keyNamesOf } from './key-names.ts'
 import { readKeySpend } from './key-spend.ts'
@@ -81,7 +81,7 @@ export function Keys() {
                       <tr key={key.prefix}>
                         <th scope="row" class="twofold">
                           <span>
-                            <a class="link" href={`${addressOf('activity')}?key=${encodeURIComponent(key.prefix)}`}>
+                            <a class="link" href={linkTo('activity', { key: key.prefix })}>
                               {key.name || 'unnamed'}
                             </a>
                           </span>
