@@ -64,6 +64,35 @@ inBrowser('a network that is slow or gone', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
+  test.each([
+    ['in seconds', () => '30'],
+    ['as a date', () => new Date(Date.now() + 30_000).toUTCString()],
+  ])('a server that says %s when to ask again is not asked before, but when the reader asks', async (_, retryAfter) => {
+    const page = await withClock('/activity')
+    await rows(page).first().waitFor()
+    let asked = 0
+    await page.route('**/api/v1/workflows?*', (route) => {
+      asked++
+      return route.fulfill({ status: 429, headers: { 'retry-after': retryAfter() }, json: { code: 'BUSY', detail: 'too many' } })
+    })
+    await page.clock.fastForward(4_500)
+    await page.getByText('Not up to date: too many.').waitFor()
+    expect(asked).toBe(1)
+    for (let rounds = 0; rounds < 5; rounds++) await page.clock.fastForward(4_500)
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+    await page.getByRole('button', { name: 'Filter', exact: true }).waitFor()
+    expect(asked).toBe(1)
+    await page.getByRole('radio', { name: 'Closed' }).check()
+    await page.getByText('Wait a moment before trying again.').waitFor()
+    expect(asked).toBe(2)
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await expect.poll(() => asked).toBe(3)
+    await page.unroute('**/api/v1/workflows?*')
+    for (let rounds = 0; rounds < 8; rounds++) await page.clock.fastForward(4_500)
+    await rows(page).first().waitFor()
+    expect(await page.getByText('Wait a moment').count()).toBe(0)
+  })
+
   test('what could not be loaded is not said to be loading', async () => {
     const page = await openPage('/prices', { mayFail: true })
     await signIn(page, open().seeded.key)

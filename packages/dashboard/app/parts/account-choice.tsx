@@ -19,6 +19,8 @@ interface Listing {
 const PAGE = 1_000
 const PAGES_MAX = 5
 const AGAIN_MS = 5_000
+/** 24 days. @source HTML standard, timers: a signed integer of 32 bits */
+const AGAIN_MS_MAX = 2 ** 31 - 1
 const EVERY_MS = 60_000
 
 /** Lets an admin choose an account. Until then, it chooses the first one. */
@@ -38,7 +40,7 @@ export function AccountChoice() {
   // Without a list there is nothing to choose, and the field has no button to try again.
   useEffect(() => {
     if (first !== undefined || (data === undefined && error === undefined)) return undefined
-    const asking = setTimeout(askAgain, AGAIN_MS)
+    const asking = setTimeout(askAgain, Math.min(Math.max(AGAIN_MS, error?.retryAfterMs ?? 0), AGAIN_MS_MAX))
     return () => clearTimeout(asking)
   }, [first, data, error, askAgain])
   return (
