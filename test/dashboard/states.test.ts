@@ -273,6 +273,42 @@ inBrowser('workflows as they come', () => {
   })
 })
 
+inBrowser('a list of ten thousand', () => {
+  test.each([
+    ['keys', 'API keys', 'keys', 'prefix', '/keys'],
+    ['budgets', 'Budgets', 'budgets', 'budget_id', '/keys'],
+    ['attempts', 'Attempts', 'attempts', 'attempt_id', '/workflows'],
+    ['decisions', 'Route decisions', 'decisions', 'usage_id', '/workflows'],
+  ])('of %s is drawn in parts, and stays as long as it was made', async (noun, name, field, id, path) => {
+    const page = await openPage(path === '/keys' ? path : `/workflows/${open().seeded.rescued}`)
+    await page.clock.install()
+    // Of what the server answers, ten thousand of the first one.
+    await page.route(/\/api\/v1\/(keys|budgets|workflows\/[^/]+)$/, async (route) => {
+      const answer = await route.fetch()
+      const whole = (await answer.json()) as Record<string, Record<string, unknown>[] | undefined>
+      const [first] = whole[field] ?? []
+      const many = first && Array.from({ length: 10_000 }, (_, place) => ({ ...first, [id]: `id_${place}` }))
+      await route.fulfill({ response: answer, json: { ...whole, ...(many && { [field]: many }) } })
+    })
+    await signIn(page, open().seeded.key)
+    await loaded(page)
+    const list = page.getByRole('region', { name })
+    const lines = list.locator('tbody tr:not(.decision *), .budget, .decision')
+    expect(await lines.count()).toBe(200)
+    const more = list.getByRole('button', { name: `More ${noun}` })
+    await more.focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => lines.count()).toBe(400)
+    expect(await more.evaluate((button) => button === document.activeElement)).toBe(true)
+    const refreshed = page.waitForResponse(/\/api\/v1\/(keys|workflows\/[^/]+)$/)
+    await page.clock.fastForward(31_000)
+    await refreshed
+    await loaded(page)
+    expect(await lines.count()).toBe(400)
+    await page.unrouteAll({ behavior: 'wait' })
+  })
+})
+
 inBrowser('what has changed meanwhile', () => {
   test('is in the statement, above all the older entries that were shown', async () => {
     const { accountId, key } = await openAccount('Moving')
