@@ -225,6 +225,31 @@ inBrowser('a name that is written from right to left', () => {
     await expect.poll(() => options.allTextContents()).toContain('\u2068חשבון 12\u2069 · 0')
     expect(await options.allTextContents()).toContain('\u2068over\u202Eridden\u2069 · 0')
   })
+
+  test('is cut at its end where it is too long, and not at its beginning', async () => {
+    const { accountId, key } = await openAccount('Long names')
+    for (const name of ['حساب العميل الكبير '.repeat(5).trim(), 'a name of many words '.repeat(5).trim()]) {
+      const workflow = open().box.workflow({ accountId, name })
+      await workflow.record('phone', 'twilio', 1, 'minutes')
+      await workflow.end()
+    }
+    const page = await signedIn('', key, { viewport: { width: 360, height: 800 } })
+    await page.locator('.column').last().hover()
+    const begins = await page.locator('.tooltip .cut, .legend .cut, .bar-list .cut').evaluateAll((all) =>
+      all
+        .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+        .map((name) => {
+          const text = document.createTreeWalker(name, NodeFilter.SHOW_TEXT).nextNode() ?? name
+          const first = document.createRange()
+          first.setStart(text, 0)
+          first.setEnd(text, 1)
+          const [box, letter] = [name.getBoundingClientRect(), first.getBoundingClientRect()]
+          return letter.left >= box.left - 1 && letter.right <= box.right + 1
+        }),
+    )
+    expect(begins.length).toBeGreaterThan(3)
+    expect(begins).not.toContain(false)
+  })
 })
 
 inBrowser('workflows as they come', () => {
