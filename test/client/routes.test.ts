@@ -324,7 +324,9 @@ describe('the client of an account', () => {
 })
 
 describe('a client that could reach nobody', () => {
-  it.each(['', '/farebox', 'example.com', 'example.com:3000', 'ftp://example.com', 'https://', undefined])(
+  // A path after a query or a fragment would be part of it, and the requests would arrive at the root, with the key.
+  const inAQuery = ['https://example.com?tenant=1', 'https://example.com/#billing', 'https://example.com\n']
+  it.each([...inAQuery, '', '/farebox', 'example.com', 'example.com:3000', 'ftp://example.com', 'https://', undefined])(
     'is not made for the address %j',
     (wrong) => {
       const url = wrong as string

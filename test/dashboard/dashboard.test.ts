@@ -7,7 +7,7 @@ import { loaded, visitDashboard } from './visit-dashboard.ts'
 
 // One month, one server and one Chromium for all of it.
 const { open, ask, inBrowser, openPage, signedIn, signIn, visit, views, strangers, failures } = visitDashboard({ perDay: 1 })
-const number = (text: string | null) => Number((text ?? '').replace(/[^0-9.-]/g, ''))
+const number = (text: string | null) => Number((text ?? '').replace('−', '-').replace(/[^0-9.-]/g, ''))
 
 inBrowser('signing in', () => {
   test('a key that is not good is refused with what to do, and a good one opens the account', async () => {

@@ -2,12 +2,14 @@ import { expect, test } from 'vitest'
 import {
   ago,
   charged,
+  credits,
   duration,
   exactly,
   instant,
   percent,
   providerName,
   serviceName,
+  shortCredits,
   since,
   unitName,
   units,
@@ -31,6 +33,20 @@ test.each([
 test('a decimal is shown to its last digit, also where no number of JavaScript holds it', () => {
   expect(exactly('123456789012345.123456').replaceAll(/[^0-9.]/g, '')).toBe('123456789012345.123456')
   expect(exactly('-99999999999.000001').replaceAll(/[^0-9.]/g, '')).toBe('99999999999.000001')
+})
+
+test('an amount below zero has the same minus wherever it stands, as the statement has', () => {
+  const below = [
+    credits(-1234),
+    shortCredits(-12_300),
+    units(-0.5),
+    units(-2_000),
+    exactly(-0.25),
+    exactly('-0.25'),
+    percent(-0.5),
+  ]
+  expect([...below, exactly('-1234567890123456')].filter((text) => !/^−[^-]+$/.test(text))).toEqual([])
+  expect(credits(-0.4)).toBe('0')
 })
 
 test('an instant says of which time zone it is', () => {

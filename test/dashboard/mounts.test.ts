@@ -84,7 +84,7 @@ test('an option that cannot be is named, with what was received', () => {
   )
   expect(() => dashboard({ path: 'dashboard' })).toThrow('path must begin with a slash')
   expect(() => dashboard({ path: '/a?b' })).toThrow('"/a?b"')
-  for (const apiBase of ['javascript:alert(1)', '//elsewhere.example.com', 'api', 'https://a b']) {
+  for (const apiBase of ['javascript:alert(1)', '//elsewhere.example.com', 'api', 'https://a b', 'https://a?b', 'https://a/#b']) {
     expect(() => dashboard({ apiBase })).toThrow(
       `apiBase must be a path or an http(s) address without /api/v1; received "${apiBase}"`,
     )

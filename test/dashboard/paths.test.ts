@@ -3,6 +3,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { ADMIN_TOKEN } from './open-dashboard.ts'
+import { OTHERS_WORKFLOW } from './seed-month.ts'
 import { loaded, visitDashboard } from './visit-dashboard.ts'
 
 const { open, ask, inBrowser, openPage, signedIn, signIn, visit, strangers, failures } = visitDashboard({ perDay: 1 })
@@ -46,7 +47,7 @@ inBrowser('a path', () => {
     await choice.selectOption({ value: accountId })
     await visit(page, `/activity?key=${prefix}&state=closed`)
     await choice.selectOption({ value: other.accountId })
-    await expect.poll(() => new URL(page.url()).search).toBe('?state=closed')
+    await expect.poll(() => new URL(page.url()).search).toBe(`?state=closed&account=${other.accountId}`)
     await expect.poll(() => rows(page).count()).toBe(1)
     expect(failures).toEqual([])
   })
@@ -74,12 +75,58 @@ inBrowser('a path', () => {
     await visit(elsewhere, `/keys?account=${accountId}`)
     await choice.selectOption({ value: other.accountId })
     await expect.poll(() => choice.inputValue()).toBe(other.accountId)
-    expect(new URL(elsewhere.url()).search).toBe('')
+    expect(new URL(elsewhere.url()).search).toBe(`?account=${other.accountId}`)
 
     const own = await signedIn('/activity?name=emergency_line')
     await own.getByRole('link', { name: 'emergency_line' }).click()
     await own.getByRole('heading', { name: 'Receipt' }).waitFor()
     expect(own.url()).toBe(`${open().origin}/dashboard/workflows/${rescued}`)
+    expect(failures).toEqual([])
+  })
+
+  test('of an admin names the account in every view: the way back, a new load and a link that is sent lead to the same', async () => {
+    const { accountId, other } = open().seeded
+    const page = await signedIn('', ADMIN_TOKEN)
+    const choice = page.getByRole('combobox', { name: 'Account' })
+    await choice.selectOption({ value: accountId })
+    await page.getByRole('link', { name: 'Activity' }).click()
+    await loaded(page)
+    await choice.selectOption({ value: other.accountId })
+    await page.getByText(OTHERS_WORKFLOW).waitFor()
+    await page.getByRole('link', { name: 'Keys & limits' }).click()
+    await page.getByRole('link', { name: 'theirs' }).waitFor()
+    const seen = async () => [
+      new URL(page.url()).pathname,
+      new URL(page.url()).searchParams.get('account'),
+      await choice.inputValue(),
+    ]
+    const activity = '/dashboard/activity'
+    await page.goBack()
+    await expect.poll(seen).toEqual([activity, other.accountId, other.accountId])
+    await page.getByText(OTHERS_WORKFLOW).waitFor()
+    await page.goBack()
+    await expect.poll(seen).toEqual([activity, accountId, accountId])
+    await page.getByRole('link', { name: 'emergency_line' }).waitFor()
+    expect(await page.getByText(OTHERS_WORKFLOW).count()).toBe(0)
+    await page.goForward()
+    await expect.poll(seen).toEqual([activity, other.accountId, other.accountId])
+    await page.reload()
+    await page.getByText(OTHERS_WORKFLOW).waitFor()
+    expect(await seen()).toEqual([activity, other.accountId, other.accountId])
+
+    // So does whatever link of the page is copied.
+    for (const path of ['', '/activity', '/keys', `/workflows/${open().seeded.rescued}`]) {
+      await visit(page, `${path}?account=${accountId}`)
+      const links = await page
+        .locator('a[href]')
+        .evaluateAll((all) => all.map((link) => new URL((link as HTMLAnchorElement).href).searchParams.get('account')))
+      expect([...new Set(links)]).toEqual([accountId])
+    }
+    const elsewhere = await openPage(`/activity?account=${other.accountId}`)
+    await signIn(elsewhere, ADMIN_TOKEN)
+    await elsewhere.getByText(OTHERS_WORKFLOW).waitFor()
+    await elsewhere.getByRole('button', { name: 'Sign out' }).click()
+    await expect.poll(() => elsewhere.url()).toBe(`${open().origin}/dashboard/`)
     expect(failures).toEqual([])
   })
 
@@ -234,9 +281,9 @@ inBrowser('a day on which more was given back than spent', () => {
     const plot = await page.locator('.chart-plot').evaluate((element) => element.getBoundingClientRect().bottom)
     expect(returned?.bottom).toBeLessThanOrEqual(plot)
     await page.locator('.column').last().hover()
-    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+    expect(await page.locator('.tooltip-line .number').allTextContents()).toEqual(['300', '−100', '−500', '−300'])
     await page.getByRole('button', { name: 'Show table' }).click()
-    await expect.poll(() => rows(page).locator('td').allTextContents()).toEqual(['300', '-100', '-500', '-300'])
+    await expect.poll(() => rows(page).locator('td').allTextContents()).toEqual(['300', '−100', '−500', '−300'])
   })
 })
 

@@ -64,6 +64,35 @@ inBrowser('a network that is slow or gone', () => {
     await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
+  test.each([
+    ['in seconds', () => '30'],
+    ['as a date', () => new Date(Date.now() + 30_000).toUTCString()],
+  ])('a server that says %s when to ask again is not asked before, but when the reader asks', async (_, retryAfter) => {
+    const page = await withClock('/activity')
+    await rows(page).first().waitFor()
+    let asked = 0
+    await page.route('**/api/v1/workflows?*', (route) => {
+      asked++
+      return route.fulfill({ status: 429, headers: { 'retry-after': retryAfter() }, json: { code: 'BUSY', detail: 'too many' } })
+    })
+    await page.clock.fastForward(4_500)
+    await page.getByText('Not up to date: too many.').waitFor()
+    expect(asked).toBe(1)
+    for (let rounds = 0; rounds < 5; rounds++) await page.clock.fastForward(4_500)
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+    await page.getByRole('button', { name: 'Filter', exact: true }).waitFor()
+    expect(asked).toBe(1)
+    await page.getByRole('radio', { name: 'Closed' }).check()
+    await page.getByText('Wait a moment before trying again.').waitFor()
+    expect(asked).toBe(2)
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await expect.poll(() => asked).toBe(3)
+    await page.unroute('**/api/v1/workflows?*')
+    for (let rounds = 0; rounds < 8; rounds++) await page.clock.fastForward(4_500)
+    await rows(page).first().waitFor()
+    expect(await page.getByText('Wait a moment').count()).toBe(0)
+  })
+
   test('what could not be loaded is not said to be loading', async () => {
     const page = await openPage('/prices', { mayFail: true })
     await signIn(page, open().seeded.key)
@@ -196,6 +225,31 @@ inBrowser('a name that is written from right to left', () => {
     await expect.poll(() => options.allTextContents()).toContain('\u2068חשבון 12\u2069 · 0')
     expect(await options.allTextContents()).toContain('\u2068over\u202Eridden\u2069 · 0')
   })
+
+  test('is cut at its end where it is too long, and not at its beginning', async () => {
+    const { accountId, key } = await openAccount('Long names')
+    for (const name of ['حساب العميل الكبير '.repeat(5).trim(), 'a name of many words '.repeat(5).trim()]) {
+      const workflow = open().box.workflow({ accountId, name })
+      await workflow.record('phone', 'twilio', 1, 'minutes')
+      await workflow.end()
+    }
+    const page = await signedIn('', key, { viewport: { width: 360, height: 800 } })
+    await page.locator('.column').last().hover()
+    const begins = await page.locator('.tooltip .cut, .legend .cut, .bar-list .cut').evaluateAll((all) =>
+      all
+        .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+        .map((name) => {
+          const text = document.createTreeWalker(name, NodeFilter.SHOW_TEXT).nextNode() ?? name
+          const first = document.createRange()
+          first.setStart(text, 0)
+          first.setEnd(text, 1)
+          const [box, letter] = [name.getBoundingClientRect(), first.getBoundingClientRect()]
+          return letter.left >= box.left - 1 && letter.right <= box.right + 1
+        }),
+    )
+    expect(begins.length).toBeGreaterThan(3)
+    expect(begins).not.toContain(false)
+  })
 })
 
 inBrowser('workflows as they come', () => {
@@ -241,6 +295,42 @@ inBrowser('workflows as they come', () => {
     await one?.close()
     await page.clock.fastForward(4_500)
     await expect.poll(() => rows(page).allTextContents()).toEqual([expect.stringContaining('second_call')])
+  })
+})
+
+inBrowser('a list of ten thousand', () => {
+  test.each([
+    ['keys', 'API keys', 'keys', 'prefix', '/keys'],
+    ['budgets', 'Budgets', 'budgets', 'budget_id', '/keys'],
+    ['attempts', 'Attempts', 'attempts', 'attempt_id', '/workflows'],
+    ['decisions', 'Route decisions', 'decisions', 'usage_id', '/workflows'],
+  ])('of %s is drawn in parts, and stays as long as it was made', async (noun, name, field, id, path) => {
+    const page = await openPage(path === '/keys' ? path : `/workflows/${open().seeded.rescued}`)
+    await page.clock.install()
+    // Of what the server answers, ten thousand of the first one.
+    await page.route(/\/api\/v1\/(keys|budgets|workflows\/[^/]+)$/, async (route) => {
+      const answer = await route.fetch()
+      const whole = (await answer.json()) as Record<string, Record<string, unknown>[] | undefined>
+      const [first] = whole[field] ?? []
+      const many = first && Array.from({ length: 10_000 }, (_, place) => ({ ...first, [id]: `id_${place}` }))
+      await route.fulfill({ response: answer, json: { ...whole, ...(many && { [field]: many }) } })
+    })
+    await signIn(page, open().seeded.key)
+    await loaded(page)
+    const list = page.getByRole('region', { name })
+    const lines = list.locator('tbody tr:not(.decision *), .budget, .decision')
+    expect(await lines.count()).toBe(200)
+    const more = list.getByRole('button', { name: `More ${noun}` })
+    await more.focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => lines.count()).toBe(400)
+    expect(await more.evaluate((button) => button === document.activeElement)).toBe(true)
+    const refreshed = page.waitForResponse(/\/api\/v1\/(keys|workflows\/[^/]+)$/)
+    await page.clock.fastForward(31_000)
+    await refreshed
+    await loaded(page)
+    expect(await lines.count()).toBe(400)
+    await page.unrouteAll({ behavior: 'wait' })
   })
 })
 

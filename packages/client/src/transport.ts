@@ -163,7 +163,8 @@ function checkBaseUrl(url: string): string {
   // In a browser, an address may be relative to the page.
   const isAddress =
     /^https?:\/\/[^\s/]/i.test(url) || (url !== undefined && typeof location !== 'undefined' && !url.includes(':'))
-  if (isAddress) return url
+  // The path of a request after a query, a fragment or a blank would be part of it.
+  if (isAddress && !/[?#]|\s$/.test(url)) return url
   throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
 }
 

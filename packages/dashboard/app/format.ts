@@ -1,9 +1,11 @@
 import { locale } from './locale.ts'
 
-const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
-const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 })
-const exact = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
-const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 })
+// `negative`: what rounds to zero has no sign.
+const signDisplay = 'negative'
+const whole = new Intl.NumberFormat(locale, { signDisplay, maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat(locale, { signDisplay, notation: 'compact', maximumFractionDigits: 1 })
+const exact = new Intl.NumberFormat(locale, { signDisplay, maximumFractionDigits: 6 })
+const rough = new Intl.NumberFormat(locale, { signDisplay, maximumSignificantDigits: 3 })
 const percents = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
 // Never `yesterday` or `last month`: these are calendar words, and `ago` measures elapsed time.
 const relative = new Intl.RelativeTimeFormat(locale, { style: 'short' })
@@ -19,28 +21,32 @@ const utcInstants = new Intl.DateTimeFormat(locale, {
 })
 const days = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 
+/** With the typographic minus, which is as wide as a digit and no place to break a line. Not every locale of `Intl` has it. */
+const withMinus = (text: string): string => text.replace('-', '−')
 /** `12,345`. */
-export const credits = (amount: number): string => whole.format(amount)
+export const credits = (amount: number): string => withMinus(whole.format(amount))
 /** A charge in whole credits, a fraction rounded up, as the API does. Sums of fractions have a remainder of floats, which is none. */
 export const charged = (amount: number): number => Math.ceil(Number(amount.toFixed(6))) + 0
 /** An amount in exact credits, for sums and shares: the API gives the exact decimal only where the whole credits were rounded. */
 export const exactCredits = (whole: number, exactDecimal: string | undefined): number => Number(exactDecimal ?? whole)
 /** Formats an amount of units: whole from 100 on, and three digits of a smaller one, so that half a minute is not `0`. */
-export const units = (amount: number): string => (Math.abs(amount) < 100 ? rough : whole).format(amount)
+export const units = (amount: number): string => withMinus((Math.abs(amount) < 100 ? rough : whole).format(amount))
 /** `12.3K`, for axes. */
-export const shortCredits = (amount: number): string => short.format(amount)
+export const shortCredits = (amount: number): string => withMinus(short.format(amount))
 /** Formats a number or a decimal string with all its decimals: `0.015`. */
 export const exactly = (amount: number | string): string =>
-  typeof amount === 'number'
-    ? exact.format(amount)
-    : /^-?\d{1,15}(\.\d{1,6})?$/.test(amount)
-      ? // As a text, because a number would not hold the last digits of a large one.
-        exact.format(amount as `${number}`)
-      : amount
+  withMinus(
+    typeof amount === 'number'
+      ? exact.format(amount)
+      : /^-?\d{1,15}(\.\d{1,6})?$/.test(amount)
+        ? // As a text, because a number would not hold the last digits of a large one.
+          exact.format(amount as `${number}`)
+        : amount,
+  )
 /** Formats a share from 0 to 1: `42%`. A tiny share is `<1%` rather than `0%`, and nearly all is `>99%` rather than `100%`. */
 export const percent = (share: number): string => {
   if (share > 0 && share < 0.005) return `<${percents.format(0.01)}`
-  return share >= 0.995 && share < 1 ? `>${percents.format(0.99)}` : percents.format(share)
+  return share >= 0.995 && share < 1 ? `>${percents.format(0.99)}` : withMinus(percents.format(share))
 }
 /** An instant of UTC, in which charts have their buckets: `Nov 27, 12:00 AM`. */
 export const utc = (at: string): string => utcInstants.format(new Date(at))

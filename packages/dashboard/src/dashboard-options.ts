@@ -35,7 +35,8 @@ export function resolveDashboardOptions(options: DashboardOptions): ResolvedDash
     )
   }
   const isPath = apiBase === '' || /^\/(?!\/)[^?#\s]*$/.test(apiBase)
-  if (!isPath && !/^https?:$/.test(URL.canParse(apiBase) ? new URL(apiBase).protocol : '')) {
+  const isAddress = /^https?:[^?#\s]+$/i.test(apiBase) && URL.canParse(apiBase)
+  if (!isPath && !isAddress) {
     throw new TypeError(`apiBase must be a path or an http(s) address without /api/v1; received ${JSON.stringify(apiBase)}`)
   }
   return Object.freeze({

@@ -13,12 +13,15 @@ export class AskError extends Error {
   /** 0 if there was no answer. */
   readonly status: number
   readonly code: string
+  /** How long the server asks to wait before the next request. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(status: number, code: string, detail: string) {
+  constructor(status: number, code: string, detail: string, retryAfterMs?: number) {
     super(detail)
     this.name = 'AskError'
     this.status = status
     this.code = code
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -89,5 +92,16 @@ export async function getJsonAs<Answer>(
     problem?.errors?.map(({ field, problem: what }) => `${field} ${what}`).join('; ') ||
       problem?.detail ||
       `the answer (HTTP ${response.status}) did not come from the Farebox API`,
+    retryAfterMs(response.headers),
   )
+}
+
+/** @source RFC 9110, section 10.2.3: seconds, or a date, which is by the server's clock */
+function retryAfterMs(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')?.trim() ?? ''
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  // `Date.parse` reads almost anything as a date. One without a time of day is malformed.
+  const at = text.includes(':') ? Date.parse(text) : Number.NaN
+  const now = Date.parse(headers.get('date') ?? '')
+  return Number.isNaN(at) ? undefined : Math.max(0, at - (Number.isNaN(now) ? Date.now() : now))
 }

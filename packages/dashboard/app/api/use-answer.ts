@@ -24,7 +24,7 @@ interface Kept<Answer> {
 
 /**
  * Queries the API, and again whenever the query changes. With `everyMs`, it also polls: not while the tab is hidden, but at once
- * when the tab is visible again.
+ * when the tab is visible again, and not before the time that a `Retry-After` names.
  *
  * @param question  identifies the query, so that the answer to another one is never shown
  */
@@ -41,6 +41,8 @@ export function useAnswer<Answer>(
   // A new object in each round, so that the effect repeats an unchanged query.
   const asked = useMemo(() => ({ question: whole, round }), [whole, round])
   const isUnderWay = useRef(false)
+  /** Of `performance.now()`. */
+  const notBefore = useRef(0)
   const waiting = useRef<((failure: AskError | undefined) => void)[]>([])
   const latestAsk = useRef(ask)
   latestAsk.current = ask
@@ -49,6 +51,7 @@ export function useAnswer<Answer>(
     const leaving = new AbortController()
     const end = (failure?: AskError) => {
       isUnderWay.current = false
+      notBefore.current = performance.now() + (failure?.retryAfterMs ?? 0)
       setAsking(false)
       for (const resolve of waiting.current.splice(0)) resolve(failure)
     }
@@ -82,8 +85,9 @@ export function useAnswer<Answer>(
   useEffect(() => {
     if (everyMs === undefined) return undefined
     const seen = () => {
+      if (document.visibilityState !== 'visible' || performance.now() < notBefore.current) return
       // Wait for an answer that takes longer than `everyMs`: a new round would abort it, and no answer would ever arrive.
-      if (document.visibilityState === 'visible' && !isUnderWay.current) setRound((before) => before + 1)
+      if (!isUnderWay.current) setRound((before) => before + 1)
     }
     const asking = setInterval(seen, everyMs)
     document.addEventListener('visibilitychange', seen)

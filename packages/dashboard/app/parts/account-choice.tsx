@@ -3,7 +3,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { credits } from '../format.ts'
-import { leaveView, route, setQuery } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
+import { go, route, setQuery } from '../state/route.ts'
 import { chooseAccount, session } from '../state/session.ts'
 
 type Account = AccountPage['accounts'][number]
@@ -18,6 +19,8 @@ interface Listing {
 const PAGE = 1_000
 const PAGES_MAX = 5
 const AGAIN_MS = 5_000
+/** 24 days. @source HTML standard, timers: a signed integer of 32 bits */
+const AGAIN_MS_MAX = 2 ** 31 - 1
 const EVERY_MS = 60_000
 
 /** Lets an admin choose an account. Until then, it chooses the first one. */
@@ -32,12 +35,12 @@ export function AccountChoice() {
   const first = accounts[0]?.account_id
   useEffect(() => {
     // Peek at the session again: the user may have chosen since this render.
-    if (session.peek()?.accountId === undefined && first !== undefined) chooseAccount(first)
+    if (session.peek()?.accountId === undefined && first !== undefined) setQuery({ account: first })
   }, [chosen, first])
   // Without a list there is nothing to choose, and the field has no button to try again.
   useEffect(() => {
     if (first !== undefined || (data === undefined && error === undefined)) return undefined
-    const asking = setTimeout(askAgain, AGAIN_MS)
+    const asking = setTimeout(askAgain, Math.min(Math.max(AGAIN_MS, error?.retryAfterMs ?? 0), AGAIN_MS_MAX))
     return () => clearTimeout(asking)
   }, [first, data, error, askAgain])
   return (
@@ -90,9 +93,10 @@ function chooseById(event: SubmitEvent): void {
 /** A workflow, a key and a user belong to one account, so the next one is shown without them. */
 function switchTo(accountId: string): void {
   if (accountId === session.peek()?.accountId) return
-  if (route.peek().view === 'workflows') leaveView('activity')
-  else setQuery({ account: undefined, key: undefined, user: undefined })
+  const { view, query } = route.peek()
+  const { key, user, ...kept } = view === 'workflows' ? {} : Object.fromEntries(query)
   chooseAccount(accountId)
+  go(linkTo(view === 'workflows' ? 'activity' : view, kept))
 }
 
 async function readAccounts(signal: AbortSignal): Promise<Listing> {

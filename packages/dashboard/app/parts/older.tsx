@@ -3,7 +3,7 @@ import type { AskError } from '../api/get-json.ts'
 import { useFocusKept } from './use-focus-kept.ts'
 
 /**
- * A button that loads the next page. If that fails, it shows why and can be pressed again. It is never `disabled`, because a
+ * A button that shows the next page. If that fails, it shows why and can be pressed again. It is never `disabled`, because a
  * disabled button loses the focus.
  */
 export function Older({ label, read }: { label: string; read(): Promise<AskError | undefined> }) {

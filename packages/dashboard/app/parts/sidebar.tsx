@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { addressOf, leaveView, route } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
+import { leaveView, route } from '../state/route.ts'
 import { session, signOut } from '../state/session.ts'
 import { AccountChoice } from './account-choice.tsx'
 import { Brand } from './brand.tsx'
@@ -38,7 +39,7 @@ export function Sidebar() {
   return (
     <header class="sidebar">
       <div class="sidebar-top">
-        <a href={addressOf('')} aria-label="Farebox, overview">
+        <a href={linkTo('')} aria-label="Farebox, overview">
           <Brand />
         </a>
         <button
@@ -56,7 +57,7 @@ export function Sidebar() {
         {session.value?.kind === 'admin' && <AccountChoice />}
         <nav class="nav" aria-label="Pages">
           {items.map(([each, label, icon]) => (
-            <a key={each} href={addressOf(each)} aria-current={each === current ? 'page' : undefined} onClick={close}>
+            <a key={each} href={linkTo(each)} aria-current={each === current ? 'page' : undefined} onClick={close}>
               <Icon name={icon} />
               {label}
             </a>

@@ -36,11 +36,10 @@ export function go(to: string): void {
   scrollTo(0, 0)
 }
 
-/** The address of a view, with the query that it had if a link of it led to the current view. */
-export function addressBackTo(view: string): string {
+/** An address, with the query that its view had if a link of it led to the current view. */
+export function addressBackTo(address: string): string {
   const { from } = (history.state ?? {}) as { from?: unknown }
-  const plain = addressOf(view)
-  return typeof from === 'string' && from.split('?')[0] === plain ? from : plain
+  return typeof from === 'string' && from.split('?')[0] === address.split('?')[0] ? from : address
 }
 
 /** Replaces the current view with another one, so that its address reveals nothing of this account to the next user. */

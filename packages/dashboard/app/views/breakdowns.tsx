@@ -5,8 +5,8 @@ import { credits, exactCredits, plural, serviceName, unitName, units } from '../
 import { AnswerView } from '../parts/answer-view.tsx'
 import { type Bar, BarList } from '../parts/bar-list.tsx'
 import { Card } from '../parts/card.tsx'
+import { linkTo } from '../state/account-link.ts'
 import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
-import { addressOf } from '../state/route.ts'
 
 const EVERY_MS = 15_000
 
@@ -60,7 +60,7 @@ function workflowBars(
     name,
     detail: `${credits(count)} ${plural(count, 'run')}`,
     amount: exactCredits(used.total_credits, used.total_credits_exact),
-    href: `${addressOf('activity')}?${new URLSearchParams({ name, ...query })}`,
+    href: linkTo('activity', { name, ...query }),
   }))
   const inWorkflows = bars.reduce((sum, { amount }) => sum + amount, 0)
   const without = Number((exactCredits(total_credits, total_credits_exact) - inWorkflows).toFixed(6))

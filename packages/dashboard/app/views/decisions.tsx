@@ -4,19 +4,22 @@ import { Nothing } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
+import { useFirst } from '../parts/use-first.tsx'
 import { conditionInWords } from './condition-in-words.ts'
 
 /** How the providers of a workflow were chosen: the candidates with their figures, and the rejected offers with the reasons. */
 export function Decisions({ decisions }: { decisions: readonly RouteDecision[] }) {
+  const { first, more } = useFirst(decisions, 'decisions')
   return (
     <Card title="Route decisions" note="Which providers were considered for each call, and why others were not">
       {decisions.length === 0 ? (
         <Nothing title="No decisions" hint="A decision is kept with each call that Farebox routes." />
       ) : (
         <div class="decisions">
-          {decisions.map((decision, place) => (
+          {first.map((decision, place) => (
             <OneDecision key={decision.usage_id} decision={decision} isOpen={place === 0} />
           ))}
+          {more}
         </div>
       )}
     </Card>

@@ -8,8 +8,9 @@ import { Card } from '../parts/card.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
+import { useFirst } from '../parts/use-first.tsx'
 import { useNow } from '../parts/use-now.ts'
-import { addressOf } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
 import { Budgets, shareUsed } from './budgets.tsx'
 import { keyNamesOf } from './key-names.ts'
 import { readKeySpend } from './key-spend.ts'
@@ -52,66 +53,73 @@ export function Keys() {
             when: (data) => data.keys.length === 0,
           }}
         >
-          {(data) => (
-            <TableScroll label="API keys">
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">Key</th>
-                    <th scope="col">State</th>
-                    <th scope="col" class="wide-only right">
-                      Spent
-                    </th>
-                    <th scope="col">Services</th>
-                    <th scope="col" class="wide-only">
-                      User
-                    </th>
-                    <th scope="col" class="wide-only">
-                      Budgets
-                    </th>
-                    <th scope="col" class="wide-only">
-                      Last used
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {[...data.keys]
-                    .sort((one, other) => spentBy(other, spend.data) - spentBy(one, spend.data))
-                    .map((key) => (
-                      <tr key={key.prefix}>
-                        <th scope="row" class="twofold">
-                          <span>
-                            <a class="link" href={`${addressOf('activity')}?key=${encodeURIComponent(key.prefix)}`}>
-                              {key.name || 'unnamed'}
-                            </a>
-                          </span>
-                          <span class="mono number">
-                            {key.prefix} <CopyButton text={key.prefix} what={`the prefix ${key.prefix}`} />
-                          </span>
-                          {spend.data && <span class="narrow-only">{credits(charged(spentBy(key, spend.data)))} spent</span>}
-                        </th>
-                        <td>
-                          <KeyState of={key} now={now} />
-                        </td>
-                        <td class="wide-only right number">{spend.data ? credits(charged(spentBy(key, spend.data))) : '–'}</td>
-                        <td>
-                          <KeyServices of={key} />
-                        </td>
-                        <td class="wide-only free faint">{key.user_id ?? '–'}</td>
-                        <td class="wide-only faint small">
-                          <KeyBudgets of={key} />
-                        </td>
-                        <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
-                          {key.last_used_at ? since(key.last_used_at, now) : 'never'}
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </TableScroll>
-          )}
+          {(data) => <KeyRows keys={data.keys} spend={spend.data} now={now} />}
         </AnswerView>
       </Card>
+    </>
+  )
+}
+
+function KeyRows({ keys, spend, now }: { keys: readonly Key[]; spend: ReadonlyMap<string, number> | undefined; now: number }) {
+  const sorted = [...keys].sort((one, other) => spentBy(other, spend) - spentBy(one, spend))
+  const { first, more } = useFirst(sorted, 'keys')
+  return (
+    <>
+      <TableScroll label="API keys">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Key</th>
+              <th scope="col">State</th>
+              <th scope="col" class="wide-only right">
+                Spent
+              </th>
+              <th scope="col">Services</th>
+              <th scope="col" class="wide-only">
+                User
+              </th>
+              <th scope="col" class="wide-only">
+                Budgets
+              </th>
+              <th scope="col" class="wide-only">
+                Last used
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {first.map((key) => (
+              <tr key={key.prefix}>
+                <th scope="row" class="twofold">
+                  <span>
+                    <a class="link" href={linkTo('activity', { key: key.prefix })}>
+                      {key.name || 'unnamed'}
+                    </a>
+                  </span>
+                  <span class="mono number">
+                    {key.prefix} <CopyButton text={key.prefix} what={`the prefix ${key.prefix}`} />
+                  </span>
+                  {spend && <span class="narrow-only">{credits(charged(spentBy(key, spend)))} spent</span>}
+                </th>
+                <td>
+                  <KeyState of={key} now={now} />
+                </td>
+                <td class="wide-only right number">{spend ? credits(charged(spentBy(key, spend))) : '–'}</td>
+                <td>
+                  <KeyServices of={key} />
+                </td>
+                <td class="wide-only free faint">{key.user_id ?? '–'}</td>
+                <td class="wide-only faint small">
+                  <KeyBudgets of={key} />
+                </td>
+                <td class="wide-only faint number" title={key.last_used_at ? instant(key.last_used_at) : undefined}>
+                  {key.last_used_at ? since(key.last_used_at, now) : 'never'}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableScroll>
+      {more}
     </>
   )
 }

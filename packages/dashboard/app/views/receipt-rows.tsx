@@ -3,7 +3,7 @@ import { exactCredits, exactly, percent, serviceName, unitName } from '../format
 import { Nothing } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
-import { addressOf } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
 
 /** What a workflow used, line by line, and what that cost. */
 export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
@@ -46,11 +46,7 @@ export function ReceiptRows({ receipt }: { receipt: WorkflowDetails }) {
                     <span class="narrow-only">{provider}</span>
                   </th>
                   <td class="wide-only">
-                    <a
-                      class="link"
-                      href={`${addressOf('prices')}?${new URLSearchParams({ search: `${service_type} ${provider}` })}`}
-                      title="See its prices"
-                    >
+                    <a class="link" href={linkTo('prices', { search: `${service_type} ${provider}` })} title="See its prices">
                       {provider}
                     </a>
                   </td>

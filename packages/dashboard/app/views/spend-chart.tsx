@@ -10,8 +10,9 @@ import { Card } from '../parts/card.tsx'
 import { ChartTable } from '../parts/chart-table.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { stackSeries } from '../parts/stack-series.ts'
+import { linkTo } from '../state/account-link.ts'
 import { bucketsLater, bucketsUpTo, type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
-import { addressOf, go, route, setQuery } from '../state/route.ts'
+import { go, route, setQuery } from '../state/route.ts'
 import { keyNamesOf } from './key-names.ts'
 
 const groups: readonly (readonly [group: SeriesGroup, label: string])[] = [
@@ -64,7 +65,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
   /** The address of the workflows that were opened in a bucket. */
   const workflowsOf = (start: Date) => {
     const within = { from: start.toISOString(), to: bucketsLater(granularity, start, 1).toISOString(), sort: 'credits' }
-    return `${addressOf('activity')}?${new URLSearchParams(within)}`
+    return linkTo('activity', within)
   }
   const spanLabel = rangeNames.find(([each]) => each === name)?.[1] ?? ''
   const byLabel = groups.find(([group]) => group === groupBy)?.[1].toLowerCase()

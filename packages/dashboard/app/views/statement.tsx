@@ -136,7 +136,7 @@ function inWords(name: string): string {
   return service === undefined ? sentence : `${sentence} on ${serviceName(service)}`
 }
 
-/** Formats an amount with its sign, using the typographic minus. */
+/** Formats an amount with its sign. */
 function signed(amount: string): string {
-  return amount.startsWith('-') ? `−${exactly(amount.slice(1))}` : `+${exactly(amount)}`
+  return amount.startsWith('-') ? exactly(amount) : `+${exactly(amount)}`
 }

@@ -8,7 +8,8 @@ import { Badge } from '../parts/badge.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
-import { addressBackTo, addressOf, route } from '../state/route.ts'
+import { linkTo } from '../state/account-link.ts'
+import { addressBackTo, route } from '../state/route.ts'
 import { AttemptRows } from './attempt-rows.tsx'
 import { Decisions } from './decisions.tsx'
 import { useKeyNames } from './key-names.ts'
@@ -28,7 +29,7 @@ export function WorkflowPage() {
   const keyNames = useKeyNames()
   return (
     <>
-      <a class="back" href={addressBackTo('activity')}>
+      <a class="back" href={addressBackTo(linkTo('activity'))}>
         <Icon name="back" size={14} /> Activity
       </a>
       <PageHead
@@ -92,7 +93,7 @@ function Summary({ workflow, keyNames }: { workflow: WorkflowDetails; keyNames: 
 /** A key or a user, with a link to its workflows. */
 function Spender({ by, id, name = id }: { by: 'key' | 'user'; id: string; name?: string }) {
   return (
-    <a class="link" href={`${addressOf('activity')}?${new URLSearchParams({ [by]: id })}`} title="See its workflows">
+    <a class="link" href={linkTo('activity', { [by]: id })} title="See its workflows">
       {name}
     </a>
   )

@@ -4,7 +4,7 @@ import { Badge } from '../parts/badge.tsx'
 import { KeptLink } from '../parts/kept-link.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
 import { useNow } from '../parts/use-now.ts'
-import { workflowAddress } from '../state/account-link.ts'
+import { linkTo } from '../state/account-link.ts'
 
 /**
  * A table of workflows. Each row links to its workflow.
@@ -53,7 +53,7 @@ export function WorkflowRows({
               <tr key={workflow_id} class={isNew(workflow) ? 'linked fresh' : 'linked'}>
                 <th scope="row" class="twofold">
                   <span>
-                    <KeptLink href={workflowAddress(workflow_id)}>{workflow_name}</KeptLink>
+                    <KeptLink href={linkTo('workflows', {}, workflow_id)}>{workflow_name}</KeptLink>
                   </span>
                   <span class="narrow-only">{since(created_at, now)}</span>
                   <span class="wide-only mono">{workflow_id}</span>
