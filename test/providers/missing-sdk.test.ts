@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 
@@ -32,12 +33,18 @@ const program = `
   await box.close()
 `
 
-async function withoutOpenai(options: object) {
+/** @param files  those of an SDK in the place of OpenAI's. Without them, none is installed. */
+async function withoutOpenai(options: object, files: Record<string, string> = {}) {
   // Within the repository, so that the program finds its packages.
   const folder = await mkdtemp(join(import.meta.dirname, 'missing-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const sdk = join(folder, 'node_modules/openai')
+  await mkdir(sdk, { recursive: true })
+  for (const [name, text] of Object.entries(files)) await writeFile(join(sdk, name), text)
+  const [main] = Object.keys(files)
+  const instead = main === undefined ? 'openai-of-nobody' : pathToFileURL(join(sdk, main)).href
   const hooks = `import { registerHooks } from 'node:module'
-    registerHooks({ resolve: (asked, context, next) => next(asked === 'openai' ? 'openai-of-nobody' : asked, context) })`
+    registerHooks({ resolve: (asked, context, next) => next(asked === 'openai' ? '${instead}' : asked, context) })`
   await writeFile(join(folder, 'program.ts'), program)
   const words = [...process.execArgv, '--import', `data:text/javascript,${encodeURIComponent(hooks)}`]
   const run = await promisify(execFile)(process.execPath, [...words, join(folder, 'program.ts'), JSON.stringify(options)])
@@ -64,4 +71,16 @@ it('an SDK that only speech needs is named, and leaves chats by fetch alone on',
   expect(named).toEqual([needs])
   expect(second).toMatchObject({ code: 'PROVIDERS_FAILED', isRetryable: false })
   expect(admin).toEqual([{ name: 'openai', simulated: false, status: 'ready' }])
+})
+
+it.each([
+  ['a package', { 'index.mjs': `import 'zod-of-nobody'` }, '"zod-of-nobody"'],
+  ['a package, in CommonJS', { 'index.cjs': `require('zod-of-nobody')` }, '"zod-of-nobody"'],
+  ['a file', { 'index.mjs': `import './core.mjs'` }, '"openai" with all its files'],
+  ['a file, in CommonJS', { 'index.cjs': `require('./core.cjs')` }, '"openai" with all its files'],
+])('an SDK that is installed and misses %s is not called missing itself', async (_, files, missing) => {
+  const { needs: named, admin } = await withoutOpenai({}, files)
+  const told = `${missing}, without which ${needs} does not load`
+  expect(named).toEqual([told])
+  expect(admin).toEqual([expect.objectContaining({ reason: expect.stringContaining(`needs the package ${told}: install it`) })])
 })

@@ -71,6 +71,20 @@ describe.each(packages.map(({ manifest }) => [manifest.name, manifest] as const)
     })
     expect(lost).toEqual([])
   })
+
+  it('names beside what is imported only files that are there, for a bundler looks for them at build time', async () => {
+    const folder = join(scratch, 'looked-through', name)
+    await mkdir(folder, { recursive: true })
+    await run('tar', ['-xzf', tarballOf(name), '-C', folder], scratch)
+    const lost = globSync('package/dist/**/*.js', { cwd: folder, exclude: ['package/dist/pages', 'package/dist/cli'] }).flatMap(
+      (module) =>
+        [...readFileSync(join(folder, module), 'utf8').matchAll(/new URL\(\s*["'](\.\.?\/[^"']*)["']/g)]
+          .map(([, path = '']) => path)
+          .filter((path) => !statSync(join(folder, dirname(module), path), { throwIfNoEntry: false })?.isFile())
+          .map((path) => `${module}: ${path}`),
+    )
+    expect(lost).toEqual([])
+  })
 })
 
 describe('a project that installs the tarballs', () => {
@@ -303,6 +317,50 @@ describe('a project that installs the tarballs', () => {
     expect(esm[0]).toBe('200')
     expect(esm[1]).toMatch(/^the pages of the dashboard are not at .*pagesFolder/)
     for (const lines of [cjs, esm]) expect(lines[2]).toMatch(/^INVALID_OPTION sqlite\(\{ writer: 'thread' \}\) cannot be bundled/)
+  })
+
+  it('finds the packages beside a program that was bundled as CommonJS', async () => {
+    await linkFromWorkspace(['@cartesia/cartesia-js', 'ws'])
+    await writeFile(
+      join(project, 'beside.js'),
+      `import threads from 'node:worker_threads'
+      import { Ledger } from '@farebox/ledger'
+      import { sqlite } from '@farebox/ledger/sqlite'
+      import { cartesia } from '@farebox/providers/cartesia'
+      let started = 0
+      const { Worker } = threads
+      threads.Worker = class extends Worker {
+        constructor(...given) {
+          super(...given)
+          started++
+        }
+      }
+      const main = async () => {
+        const speech = cartesia({ apiKey: 'x', baseURL: 'http://127.0.0.1:1', transport: 'websocket' })
+        const context = { signal: new AbortController().signal, requestId: 'x' }
+        const first = speech.streamSpeech({ model: 'sonic-3', text: 'Hi', voice: 'v', format: 'pcm' }, context)[Symbol.asyncIterator]().next()
+        console.log(await first.catch(({ cause }) => cause.code))
+        const ledger = new Ledger(sqlite({ filename: 'beside.db', synchronous: 'normal' }))
+        await ledger.migrate()
+        // The write-ahead log is copied by a thread once it has grown.
+        for (let round = 0; round < 900; round++) await ledger.openAccount({ name: 'Ada' })
+        await ledger.close()
+        console.log(started)
+      }
+      void main()`,
+    )
+    const outDir = join(project, 'beside')
+    await bundle({
+      config: false,
+      entry: [join(project, 'beside.js')],
+      outDir,
+      format: 'cjs',
+      platform: 'node',
+      noExternal: [/farebox/, 'uuid', 'lru-cache'],
+      external: ['better-sqlite3', /^@cartesia/],
+      silent: true,
+    })
+    expect((await run(process.execPath, ['beside.cjs'], outDir)).stdout).toBe('ECONNREFUSED\n1\n')
   })
 
   it.each(['nodenext', 'bundler'])('gets types for every entry with module resolution "%s"', async (moduleResolution) => {

@@ -51,8 +51,13 @@ export async function readPages(given?: string): Promise<Pages> {
  */
 function builtPages(): URL {
   const here: string | undefined = import.meta.url
-  if (here !== undefined) return new URL('../dist/pages/', here)
+  if (here !== undefined) return beside(here, '../dist/pages/')
   throw new Error(
     'bundled as CommonJS, the dashboard cannot find its pages: say with pagesFolder where dist/pages of its package is',
   )
+}
+
+/** Apart from the path, because a bundler takes `new URL('../…', import.meta.url)` for a file to bring, and this is a folder: Next.js would not build. */
+function beside(module: string, path: string): URL {
+  return new URL(path, module)
 }

@@ -104,10 +104,9 @@ export class Checkpointer {
   }
 
   #start(): Worker {
-    const worker = new Worker(WORKER, {
-      eval: true,
-      workerData: { filename: this.#filename, module: createRequire(import.meta.url).resolve('better-sqlite3') },
-    })
+    // A program bundled as CommonJS has no `import.meta.url`, and finds its packages from its own file.
+    const module = createRequire(import.meta.url ?? __filename).resolve('better-sqlite3')
+    const worker = new Worker(WORKER, { eval: true, workerData: { filename: this.#filename, module } })
     worker.on('message', (pages: number) => this.#answered?.(pages))
     worker.on('error', () => this.#fail())
     // `close` must not wait for a thread that has already ended.

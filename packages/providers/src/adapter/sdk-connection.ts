@@ -57,15 +57,17 @@ export function checkEnabled(name: string, availability: Availability): void {
  * Runs an import of an SDK.
  *
  * @param needs  the packages and their supported versions, for the error if they are missing: `"openai" (^6.30 or ^7)`
- * @throws {ProviderError} `unsupported`: a package is not installed
+ * @throws {ProviderError} `unsupported`: a package is not installed, or something that it imports is not
  */
 export async function importSdk<Loaded>(name: string, needs: string, load: () => Promise<Loaded>): Promise<Loaded> {
   try {
     return await load()
   } catch (error) {
     if (!isMissingModule(error)) throw error
-    const message = `${name} needs the package ${needs}: install it, or pass a client of your own`
-    throw new ProviderError(message, { provider: name, kind: 'unsupported', needs, cause: error })
+    const lacks = missingWithin(error, needs)
+    const told = lacks === undefined ? needs : `${lacks}, without which ${needs} does not load`
+    const message = `${name} needs the package ${told}: install it, or pass a client of your own`
+    throw new ProviderError(message, { provider: name, kind: 'unsupported', needs: told, cause: error })
   }
 }
 
@@ -87,7 +89,31 @@ export function availabilityOf(given: {
 /** Vite puts a module in the place of a missing one that throws an error without a code, and ncc a `require`, which its ES modules lack. */
 function isMissingModule(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
-  const { code, message } = error as { code?: unknown; message?: unknown }
+  const { code } = error as { code?: unknown }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return true
-  return /^Could not resolve "|^require is not defined/.test(String(message))
+  return /^Could not resolve "|^require is not defined/.test(messageOf(error))
+}
+
+function messageOf(error: unknown): string {
+  return String((error as { message?: unknown }).message)
+}
+
+/**
+ * What is missing where the SDK is installed: a package that it imports, or a file of its own or of such a package. Node tells in
+ * the message what was imported and from where.
+ *
+ * @returns `undefined` if one of the packages in `needs` is missing, or as far as the message tells
+ */
+function missingWithin(error: unknown, needs: string): string | undefined {
+  const imports = /^Cannot find (?:package|module) '([^']+)'(?: imported from |\nRequire stack:\n- )(.*)/
+  const [, missing = '', from = ''] = imports.exec(messageOf(error)) ?? []
+  const importer = packageAt(from)
+  if (importer === undefined || importer === '@farebox/providers' || needs.includes(`"${missing}"`)) return undefined
+  const isFile = /^(?:[./\\]|[A-Za-z]:|file:)/.test(missing)
+  return isFile ? `"${packageAt(missing) ?? importer}" with all its files` : `"${missing}"`
+}
+
+/** The package that a path lies in: `@scope/name`. */
+function packageAt(path: string): string | undefined {
+  return /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(path)?.[1]?.replace('\\', '/')
 }

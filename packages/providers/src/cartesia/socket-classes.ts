@@ -14,7 +14,8 @@ export interface SocketClasses {
  */
 export async function loadSocketClasses(provider: string): Promise<SocketClasses> {
   const { createRequire } = await import('node:module')
-  const require = createRequire(import.meta.url)
+  // A program bundled as CommonJS has no `import.meta.url`, and finds its packages from its own file.
+  const require = createRequire(import.meta.url ?? __filename)
   try {
     createRequire(require.resolve('@cartesia/cartesia-js'))('ws')
   } catch (cause) {
