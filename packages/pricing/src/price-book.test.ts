@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { defaultCostBook } from './default-cost-book.ts'
 import type { PriceBookDocument } from './document/price-book-document.ts'
 import { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
+import { estimate } from './estimate.ts'
 import { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
-import { creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
+import { chargeOf, creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
 import { bookOf, type EntryDocument, query as phoneQuery, type RateDocument, seconds } from './testing/book-of.ts'
 
 const at = Date.parse('2026-11-21T00:00:00Z')
@@ -324,6 +325,13 @@ describe('numbers', () => {
     expect(amountOf('+447911123456', '+442071234567')).toBe('3')
   })
 
+  test('called from have a price of their own, also where any number may be called', () => {
+    const twilio = bookFrom([call('1'), call('2', { from: ['+49'] })])
+    const callers = ['+493055512345', '+442071234567', undefined]
+    const amounts = callers.map((from) => twilio.find({ service: 'phone', provider: 'twilio', at, to: '+4315551234', from }))
+    expect(amounts.map(({ entry: { rates } }) => rates[0]?.amount)).toEqual(['2', '1', '1'])
+  })
+
   test('a number that nobody priced, or none, is an error', () => {
     expect(() => amountOf('+33123456789')).toThrow('has no price to +33123456789')
     expect(() => amountOf()).toThrow('needs the number that was called (`to`)')
@@ -332,7 +340,7 @@ describe('numbers', () => {
 
 test('a rating is not taken for another currency', () => {
   const rating = rate(defaultCostBook, { service: 'gpt', provider: 'gpt-4o', at }, [])
-  expect(() => creditsOf(rating)).toThrow('has prices in usd, not in credits')
+  for (const inCredits of [creditsOf, chargeOf]) expect(() => inCredits(rating)).toThrow('has prices in usd, not in credits')
   expect(() => nanoUsdOf(rate(bookOf({}), phoneQuery, []))).toThrow('has prices in credits, not in usd')
 })
 
@@ -342,6 +350,14 @@ test('work that is planned dearer than a book refuses is not begun; work that wa
   expect(creditsOf(rating)).toBe(5_000_000n)
   expect(() => refuseAboveMaximum(rating)).toThrow('phone of p would cost 10 credits; its price book refuses more than 5')
   expect(() => refuseAboveMaximum(rate(book, phoneQuery, [seconds(300)]))).not.toThrow()
+  const planned = (used: number) => estimate(book, [{ service: 'phone', provider: 'p', quantities: [seconds(used)] }], at)
+  expect(() => planned(600)).toThrow('its price book refuses more than 5')
+  expect(planned(300).total).toBe(5_000_000n)
+})
+
+test('an alias of one provider never hides another of that name', () => {
+  const book = bookFrom([entry('1', { provider: 'a', aliases: ['b'] }), entry('2', { provider: 'b', model: 'm' })])
+  expect(book.find({ service: 'gpt', provider: 'b', model: 'm', at }).entry.rates[0]?.amount).toBe('2')
 })
 
 function bookFrom(entries: EntryDocument[]): PriceBook {
