@@ -94,10 +94,18 @@ describe('dates', () => {
     const document = documentOf()
     document.versions.reverse()
     expect(problemsOf(document)[0]).toMatch(/^version a, effective_from: must be after version b, which begins at 2026-06-01/)
+    const together = documentOf()
+    for (const version of together.versions) Object.assign(version, { effective_from: '2026-06-01T00:00:00Z' })
+    expect(problemsOf(together)[0]).toMatch(/^version b, effective_from: must be after version a, which begins at 2026-06-01/)
   })
 })
 
 describe('what is wrong is named with its row, its field and what would be right', () => {
+  const volume = tiered({}).rates[0]?.tiers
+  const nights = { name: 'nights', from: '20:00', factor: '0.5' }
+  const unknownFactors =
+    'cannot go with volume tiers by period, which price earlier calls again without knowing their factors: use graduated'
+
   test.each<[string, EntryDocument]>([
     ['version a, gpt m, rate 0, amount: must be a plain decimal in quotes, such as "0.15", received "1e3"', entry('1e3')],
     ['version a, gpt m, rate 0, amount: is missing: write "0" for what is free, or give tiers', withRate({ amount: undefined })],
@@ -141,6 +149,39 @@ describe('what is wrong is named with its row, its field and what would be right
       tiered({ measured: ['input'] }),
     ],
     [
+      'version a, gpt m, rate 0, tiers.steps.2.above: is missing: only the first tier has none',
+      tiered({ steps: [{ amount: '1' }, { above: '5', amount: '2' }, { amount: '3' }] }),
+    ],
+    ['version a, gpt m, rate 0, amount: there are tiers as well: keep one of the two', withRate({ tiers: volume })],
+    [
+      'version a, gpt m, rate 0, package: cannot go with tiers: keep one of the two',
+      withRate({ amount: undefined, tiers: volume, package: { size: '2' } }),
+    ],
+    [
+      `version a, gpt m, windows: ${unknownFactors}`,
+      { ...tiered({ basis: 'period' }), windows: [{ name: 'w', from: '20:00', factor: '1' }] },
+    ],
+    [
+      `version a, gpt m, multipliers: ${unknownFactors}`,
+      { ...tiered({ basis: 'period' }), multipliers: [{ attribute: 'batch', factors: { yes: '0.5' } }] },
+    ],
+    [
+      `version a, gpt m, windows: ${unknownFactors}`,
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: tiered({ basis: 'period' }).rates }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.last_day: must not be before first_day, which is 2026-12-26, received 2026-12-24',
+      entry('1', { windows: [{ name: 'w', first_day: '2026-12-26', last_day: '2026-12-24', factor: '1' }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.rates.0.amount: is missing: write "0" for what is free, or give tiers',
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: [{ unit: 'tokens' }] }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.rates.1.meter: tokens is priced by rate 0 already',
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: [...entry('1').rates, ...entry('2').rates] }] }),
+    ],
+    [
       'version a, gpt m, windows.0.zone: must be UTC or an IANA zone such as Europe/Berlin, received "Berlin"',
       entry('1', { windows: [{ name: 'w', zone: 'Berlin', factor: '1' }] }),
     ],
@@ -170,8 +211,36 @@ describe('what is wrong is named with its row, its field and what would be right
       'version a, gpt m, to.0: must be the beginning of a number in E.164, such as "+44", received "44"',
       entry('1', { to: ['44'] }),
     ],
+    [
+      'version a, gpt m, aliases: a * stands at the end of the beginning of a name, received "a*b"',
+      entry('1', { aliases: ['a*b'] }),
+    ],
   ])('%s', (problem, row) => {
     expect(problemsOf(documentOf([row]))).toEqual([problem])
+  })
+
+  test.each<[string, EntryDocument]>([
+    ['windows beside graduated tiers by period', { ...tiered({ mode: 'graduated', basis: 'period' }), windows: [nights] }],
+    ['windows beside volume tiers by request', { ...tiered({}), windows: [nights] }],
+    ['volume tiers by period alone', tiered({ basis: 'period' })],
+    ['a window of one day', entry('1', { windows: [{ ...nights, first_day: '2026-12-24', last_day: '2026-12-24' }] })],
+    [
+      'a maximum in whole steps of its own rounding',
+      entry('1', { maximum_charge: { amount: '4.5', action: 'cap' }, rounding: { step: '0.5', point: 'resource' } }),
+    ],
+  ])('and %s are not wrong', (_, row) => {
+    expect(problemsOf(documentOf([row]))).toEqual([])
+  })
+
+  test('the rounding of the book is checked like that of an entry, and maxima are in its steps', () => {
+    const rounding = (step: string) => ({ step, point: 'total' as const })
+    expect(problemsOf({ ...documentOf(), rounding: rounding('0.0000001') })).toEqual([
+      'rounding.step: must be a whole number of 0.000001 credits, received 0.0000001',
+    ])
+    const capped = documentOf([entry('1', { maximum_charge: { amount: '5', action: 'cap' } })])
+    expect(problemsOf({ ...capped, rounding: rounding('2') })).toEqual([
+      'version a, gpt m, maximum_charge.amount: must be a whole number of the rounding step, 2, received 5',
+    ])
   })
 
   test('a name may be priced once: as a model, an alias, or a number', () => {
@@ -184,6 +253,8 @@ describe('what is wrong is named with its row, its field and what would be right
       'version a, gpt m, provider: m to +1 is priced twice, also by gpt m: keep one',
     ])
     expect(twice(entry('1', { to: ['+44'] }), entry('2', { to: ['+1'] }), entry('3'))).toEqual([])
+    const named = (provider: string, model: string, to: string) => entry('1', { provider, model, aliases: ['z'], to: [to] })
+    expect(twice(entry('1'), named('m', 'm', '+44'), named('n', 'm', '+44'), named('o', 'x', '+1'))).toEqual([])
     const minutes = [{ unit: 'minutes', amount: '1' } as const, { unit: 'seconds', amount: '1' } as const]
     expect(twice(entry('1', { rates: minutes }))).toEqual([
       'version a, gpt m, rate 1, meter: seconds is priced by rate 0 already',
