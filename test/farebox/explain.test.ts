@@ -3,7 +3,7 @@ import { ProviderError, quantity } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
 import { credits, type FareboxOptions, formatCredits, PriceBook, type PriceBookDocument, presets, type Workflow } from 'farebox'
 import { describe, expect, it } from 'vitest'
-import { openAccount, openBox } from './open-box.ts'
+import { openAccount, openBeside, openBox } from './open-box.ts'
 
 type Entry = PriceBookDocument['versions'][number]['entries'][number]
 
@@ -111,6 +111,44 @@ describe('where a new version of the prices begins in the middle', () => {
       ['50', '50'],
       ['50', '100'],
     ])
+  })
+})
+
+describe('a charge is explained by the version that priced it, of the book as it is now', () => {
+  const at = Date.parse('2026-06-01T00:00:00Z')
+  const day = 86_400_000
+  const versions = (...rows: [name: string, from: number, ...entries: Entry[]][]) =>
+    new PriceBook({
+      name: 'ours',
+      currency: 'credits',
+      versions: rows.map(([version, from, ...entries]) => ({ version, effective_from: new Date(from).toISOString(), entries })),
+    })
+
+  it.each<[string, PriceBook, string | undefined]>([
+    [
+      'also where another was dated back to before the call',
+      versions(['1', at - day, phone('20')], ['2', at - 1, phone('30')]),
+      '20',
+    ],
+    [
+      'also where another was dated back to the call itself',
+      versions(['1', at - day, phone('20')], ['2', at, phone('30')]),
+      '20',
+    ],
+    ['also where it begins later now', versions(['0', at - day, phone('10')], ['1', at + day, phone('20')]), '20'],
+    ['and by none where it is gone', versions(['2', at - day, phone('30')]), undefined],
+    [
+      'and by none where it prices this provider no more',
+      versions(['1', at - day, chat('usual', '2')], ['2', at - 1, phone('30')]),
+      undefined,
+    ],
+  ])('%s', async (_, prices, total) => {
+    const clock = () => at
+    const box = await openBox({ prices: versions(['1', at - day, phone('20')]), clock, storeClock: clock })
+    const { accountId } = await openAccount(box)
+    await box.workflow({ accountId, name: 'work', workflowId: 'work' }).record('phone', 'twilio', 1, 'minutes')
+    const workflow = openBeside(box, { prices, clock }).workflow({ accountId, name: 'work', workflowId: 'work' })
+    expect(await explained(workflow)).toEqual([['20', total]])
   })
 })
 

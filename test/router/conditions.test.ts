@@ -27,6 +27,7 @@ describe('conditions', () => {
       configuration: { dataRegion: 'eu', primaryAiModel: 'gpt-4o-mini', maxCreditsPerRequest: credits(2) },
       met: [0, 1],
     })
+    expect(applied({ region: 'us', tier: 'paid' }).met).toEqual([])
   })
 
   it('are met by every key or not at all', () => {

@@ -48,6 +48,40 @@ describe('a request', () => {
     expect(order(of({ contextTokens: 128_001 }))).toEqual(['refused: capability'])
   })
 
+  it('of a length is served by offers that take so many characters, and is told of the one that takes the most', () => {
+    const speaking = createCatalog([
+      adapter('one', [
+        offer('gpt-4o-mini', 0.6, 300, { charactersMax: 100 }),
+        offer('gpt-4o', 0.85, 500, { charactersMax: 300 }),
+        offer('gpt-4', 0.95, 900, { charactersMax: 200 }),
+      ]),
+    ])
+    const long = (characters: number) => plan(inputOf({ catalog: speaking, request: request({ needs: { characters } }) }))
+    expect(order(long(100)).sort()).toEqual(['gpt-4', 'gpt-4o', 'gpt-4o-mini'])
+    expect(order(long(101)).sort()).toEqual(['gpt-4', 'gpt-4o'])
+    expect(long(301)).toMatchObject({
+      status: 'refused',
+      reason: 'capability',
+      tooLong: { unit: 'characters', length: 301, most: 300 },
+      message: 'too long for any provider of gpt: it has some 301 characters, and they take 300 at most',
+    })
+  })
+
+  it('whose answer cannot be as long as it may be needs less of a context window', () => {
+    const brief = createCatalog([
+      adapter('one', [
+        offer('gpt-4o-mini', 0.6, 300, { contextTokens: 1_000, outputTokensMax: 200 }),
+        offer('gpt-4o', 0.85, 500, { contextTokens: 1_000 }),
+      ]),
+    ])
+    const asked = (answerTokens: number, contextTokens: number) =>
+      order(plan(inputOf({ catalog: brief, request: request({ needs: { answerTokens, contextTokens } }) }))).sort()
+    expect(asked(500, 1_300)).toEqual(['gpt-4o-mini'])
+    expect(asked(500, 1_301)).toEqual(['refused: capability'])
+    expect(asked(100, 1_000)).toEqual(['gpt-4o', 'gpt-4o-mini'])
+    expect(asked(100, 1_001)).toEqual(['refused: capability'])
+  })
+
   it('that needs promises is served by operators that make them all', () => {
     const outcome = of({ serviceLevels: ['hipaa'] }, { serviceLevels: ['zero_retention'] })
     expect(order(outcome)).toEqual(['gpt-4o-mini'])

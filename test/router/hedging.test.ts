@@ -69,6 +69,16 @@ async function outcomeOf(played: ReturnType<typeof play>) {
   return played.running
 }
 
+test('a hedge is one of the tries that its candidate gets', async () => {
+  const speeds: Speeds = {
+    slow: { failsAfterMs: 500, kind: 'unavailable' },
+    other: { failsAfterMs: 50, kind: 'unavailable' },
+  }
+  const played = play(speeds, { retries: { triesMax: 1 } })
+  expect(await outcomeOf(played)).toMatchObject({ status: 'failed', cause: 'exhausted' })
+  expect(played.called).toEqual(['slow', 'other'])
+})
+
 describe('a slow first attempt', () => {
   test('is joined by the next candidate, the faster wins, and the slower is stopped and recorded as lost', async () => {
     const played = play({ slow: 5_000, quick: 50 })

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { defaultCostBook } from './default-cost-book.ts'
 import type { PriceBookDocument } from './document/price-book-document.ts'
 import { InvalidPriceBookError, PriceNotFoundError, type PriceQuery } from './errors.ts'
+import { estimate } from './estimate.ts'
 import { PriceBook } from './price-book.ts'
 import { rate } from './rate.ts'
-import { creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
+import { chargeOf, creditsOf, nanoUsdOf, refuseAboveMaximum } from './rating.ts'
 import { bookOf, type EntryDocument, query as phoneQuery, type RateDocument, seconds } from './testing/book-of.ts'
 
 const at = Date.parse('2026-11-21T00:00:00Z')
@@ -93,10 +94,18 @@ describe('dates', () => {
     const document = documentOf()
     document.versions.reverse()
     expect(problemsOf(document)[0]).toMatch(/^version a, effective_from: must be after version b, which begins at 2026-06-01/)
+    const together = documentOf()
+    for (const version of together.versions) Object.assign(version, { effective_from: '2026-06-01T00:00:00Z' })
+    expect(problemsOf(together)[0]).toMatch(/^version b, effective_from: must be after version a, which begins at 2026-06-01/)
   })
 })
 
 describe('what is wrong is named with its row, its field and what would be right', () => {
+  const volume = tiered({}).rates[0]?.tiers
+  const nights = { name: 'nights', from: '20:00', factor: '0.5' }
+  const unknownFactors =
+    'cannot go with volume tiers by period, which price earlier calls again without knowing their factors: use graduated'
+
   test.each<[string, EntryDocument]>([
     ['version a, gpt m, rate 0, amount: must be a plain decimal in quotes, such as "0.15", received "1e3"', entry('1e3')],
     ['version a, gpt m, rate 0, amount: is missing: write "0" for what is free, or give tiers', withRate({ amount: undefined })],
@@ -140,6 +149,39 @@ describe('what is wrong is named with its row, its field and what would be right
       tiered({ measured: ['input'] }),
     ],
     [
+      'version a, gpt m, rate 0, tiers.steps.2.above: is missing: only the first tier has none',
+      tiered({ steps: [{ amount: '1' }, { above: '5', amount: '2' }, { amount: '3' }] }),
+    ],
+    ['version a, gpt m, rate 0, amount: there are tiers as well: keep one of the two', withRate({ tiers: volume })],
+    [
+      'version a, gpt m, rate 0, package: cannot go with tiers: keep one of the two',
+      withRate({ amount: undefined, tiers: volume, package: { size: '2' } }),
+    ],
+    [
+      `version a, gpt m, windows: ${unknownFactors}`,
+      { ...tiered({ basis: 'period' }), windows: [{ name: 'w', from: '20:00', factor: '1' }] },
+    ],
+    [
+      `version a, gpt m, multipliers: ${unknownFactors}`,
+      { ...tiered({ basis: 'period' }), multipliers: [{ attribute: 'batch', factors: { yes: '0.5' } }] },
+    ],
+    [
+      `version a, gpt m, windows: ${unknownFactors}`,
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: tiered({ basis: 'period' }).rates }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.last_day: must not be before first_day, which is 2026-12-26, received 2026-12-24',
+      entry('1', { windows: [{ name: 'w', first_day: '2026-12-26', last_day: '2026-12-24', factor: '1' }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.rates.0.amount: is missing: write "0" for what is free, or give tiers',
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: [{ unit: 'tokens' }] }] }),
+    ],
+    [
+      'version a, gpt m, windows.0.rates.1.meter: tokens is priced by rate 0 already',
+      entry('1', { windows: [{ name: 'w', from: '20:00', rates: [...entry('1').rates, ...entry('2').rates] }] }),
+    ],
+    [
       'version a, gpt m, windows.0.zone: must be UTC or an IANA zone such as Europe/Berlin, received "Berlin"',
       entry('1', { windows: [{ name: 'w', zone: 'Berlin', factor: '1' }] }),
     ],
@@ -169,8 +211,36 @@ describe('what is wrong is named with its row, its field and what would be right
       'version a, gpt m, to.0: must be the beginning of a number in E.164, such as "+44", received "44"',
       entry('1', { to: ['44'] }),
     ],
+    [
+      'version a, gpt m, aliases: a * stands at the end of the beginning of a name, received "a*b"',
+      entry('1', { aliases: ['a*b'] }),
+    ],
   ])('%s', (problem, row) => {
     expect(problemsOf(documentOf([row]))).toEqual([problem])
+  })
+
+  test.each<[string, EntryDocument]>([
+    ['windows beside graduated tiers by period', { ...tiered({ mode: 'graduated', basis: 'period' }), windows: [nights] }],
+    ['windows beside volume tiers by request', { ...tiered({}), windows: [nights] }],
+    ['volume tiers by period alone', tiered({ basis: 'period' })],
+    ['a window of one day', entry('1', { windows: [{ ...nights, first_day: '2026-12-24', last_day: '2026-12-24' }] })],
+    [
+      'a maximum in whole steps of its own rounding',
+      entry('1', { maximum_charge: { amount: '4.5', action: 'cap' }, rounding: { step: '0.5', point: 'resource' } }),
+    ],
+  ])('and %s are not wrong', (_, row) => {
+    expect(problemsOf(documentOf([row]))).toEqual([])
+  })
+
+  test('the rounding of the book is checked like that of an entry, and maxima are in its steps', () => {
+    const rounding = (step: string) => ({ step, point: 'total' as const })
+    expect(problemsOf({ ...documentOf(), rounding: rounding('0.0000001') })).toEqual([
+      'rounding.step: must be a whole number of 0.000001 credits, received 0.0000001',
+    ])
+    const capped = documentOf([entry('1', { maximum_charge: { amount: '5', action: 'cap' } })])
+    expect(problemsOf({ ...capped, rounding: rounding('2') })).toEqual([
+      'version a, gpt m, maximum_charge.amount: must be a whole number of the rounding step, 2, received 5',
+    ])
   })
 
   test('a name may be priced once: as a model, an alias, or a number', () => {
@@ -183,6 +253,8 @@ describe('what is wrong is named with its row, its field and what would be right
       'version a, gpt m, provider: m to +1 is priced twice, also by gpt m: keep one',
     ])
     expect(twice(entry('1', { to: ['+44'] }), entry('2', { to: ['+1'] }), entry('3'))).toEqual([])
+    const named = (provider: string, model: string, to: string) => entry('1', { provider, model, aliases: ['z'], to: [to] })
+    expect(twice(entry('1'), named('m', 'm', '+44'), named('n', 'm', '+44'), named('o', 'x', '+1'))).toEqual([])
     const minutes = [{ unit: 'minutes', amount: '1' } as const, { unit: 'seconds', amount: '1' } as const]
     expect(twice(entry('1', { rates: minutes }))).toEqual([
       'version a, gpt m, rate 1, meter: seconds is priced by rate 0 already',
@@ -324,6 +396,13 @@ describe('numbers', () => {
     expect(amountOf('+447911123456', '+442071234567')).toBe('3')
   })
 
+  test('called from have a price of their own, also where any number may be called', () => {
+    const twilio = bookFrom([call('1'), call('2', { from: ['+49'] })])
+    const callers = ['+493055512345', '+442071234567', undefined]
+    const amounts = callers.map((from) => twilio.find({ service: 'phone', provider: 'twilio', at, to: '+4315551234', from }))
+    expect(amounts.map(({ entry: { rates } }) => rates[0]?.amount)).toEqual(['2', '1', '1'])
+  })
+
   test('a number that nobody priced, or none, is an error', () => {
     expect(() => amountOf('+33123456789')).toThrow('has no price to +33123456789')
     expect(() => amountOf()).toThrow('needs the number that was called (`to`)')
@@ -332,7 +411,7 @@ describe('numbers', () => {
 
 test('a rating is not taken for another currency', () => {
   const rating = rate(defaultCostBook, { service: 'gpt', provider: 'gpt-4o', at }, [])
-  expect(() => creditsOf(rating)).toThrow('has prices in usd, not in credits')
+  for (const inCredits of [creditsOf, chargeOf]) expect(() => inCredits(rating)).toThrow('has prices in usd, not in credits')
   expect(() => nanoUsdOf(rate(bookOf({}), phoneQuery, []))).toThrow('has prices in credits, not in usd')
 })
 
@@ -342,6 +421,14 @@ test('work that is planned dearer than a book refuses is not begun; work that wa
   expect(creditsOf(rating)).toBe(5_000_000n)
   expect(() => refuseAboveMaximum(rating)).toThrow('phone of p would cost 10 credits; its price book refuses more than 5')
   expect(() => refuseAboveMaximum(rate(book, phoneQuery, [seconds(300)]))).not.toThrow()
+  const planned = (used: number) => estimate(book, [{ service: 'phone', provider: 'p', quantities: [seconds(used)] }], at)
+  expect(() => planned(600)).toThrow('its price book refuses more than 5')
+  expect(planned(300).total).toBe(5_000_000n)
+})
+
+test('an alias of one provider never hides another of that name', () => {
+  const book = bookFrom([entry('1', { provider: 'a', aliases: ['b'] }), entry('2', { provider: 'b', model: 'm' })])
+  expect(book.find({ service: 'gpt', provider: 'b', model: 'm', at }).entry.rates[0]?.amount).toBe('2')
 })
 
 function bookFrom(entries: EntryDocument[]): PriceBook {

@@ -62,6 +62,15 @@ describe('the most that a call can come to', () => {
     expect(most({ rates: given }, [tokens(200)], others)).toBe(String(100 * 30 + 100 * 8))
   })
 
+  test('counts on the end of a tier, also where other meters have none', () => {
+    const steps = [{ amount: '3' }, { above: '100', amount: '1' }]
+    const given: RateDocument[] = [
+      { unit: 'tokens', meter: 'input', tiers: { mode: 'whole_request', comparison: 'gt', measured: ['input'], steps } },
+      ...rates({ output: '2' }),
+    ]
+    expect(most({ rates: given }, [tokens(150), tokens(5, 'output')])).toBe(String(100 * 3 + 5 * 2))
+  })
+
   test('counts on any part of a call that stays within a tier that all of it leaves, not only on its input', () => {
     const whole = (first: string, more: string): RateDocument['tiers'] => ({
       mode: 'whole_request',

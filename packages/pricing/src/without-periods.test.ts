@@ -10,7 +10,11 @@ const rulesOf = (basis: 'request' | 'period'): [string, RateDocument][] => [
   ['packages', { ...plain, package: { size: '5', basis } }],
   ['tiers', { unit: 'minutes', tiers: { mode: 'graduated', comparison: 'gt', basis, steps } }],
 ]
-const priced = (entry: Partial<EntryDocument>) => hasPeriods(bookOf(entry).find(query).entry)
+const priced = (document: Partial<EntryDocument>) => {
+  const { entry, isByPeriod } = bookOf(document).find(query)
+  expect(isByPeriod).toBe(hasPeriods(entry))
+  return isByPeriod
+}
 
 describe('an entry has periods', () => {
   it.each(rulesOf('period'))('for its %s', (_, rate) => {

@@ -96,6 +96,47 @@ async function outcomeOf(played: ReturnType<typeof play>) {
   return played.running
 }
 
+describe('the same candidate is asked again', () => {
+  const spent: Usage = { quantities: [{ meter: 'input', quantity: quantity(9), unit: 'tokens' }], certainty: 'exact' }
+
+  test('not where another could be, and the time would be over before it may', async () => {
+    const played = play({ first: [fails('unavailable', { retryAfterMs: 400 })], second: [] }, { deadlines: { totalMs: 300 } })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'second' } })
+    expect(played.called).toEqual(['first', 'second'])
+  })
+
+  test.each([
+    ['once that is allowed', undefined, ['first', 'first']],
+    ['not where that is refused', { refused: 'spent' }, ['first', 'second']],
+  ])('after a failure that used something %s', async (_, answer, called) => {
+    const asked: string[] = []
+    const played = play(
+      { first: [fails('unavailable', { usage: spent })], second: [] },
+      {
+        beforeAttempt: async ({ offer: { provider } }, { cause }) => {
+          asked.push(`${provider} ${cause}`)
+          return cause === 'retry' ? answer : undefined
+        },
+      },
+    )
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: called[1] } })
+    expect(played.called).toEqual(called)
+    expect(asked.slice(0, 2)).toEqual(['first first', 'first retry'])
+  })
+})
+
+test('of two that are paused, the one whose pause ends first is waited for', async () => {
+  const health = createHealth()
+  const pause = (provider: string, retryAfterMs: number) =>
+    health.record(provider, { outcome: 'failed', kind: 'rate_limited', retryAfterMs })
+  pause('first', 2_000)
+  pause('second', 8_000)
+  const played = play({ first: [], second: [] }, { health })
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(played.called).toEqual(['first'])
+  expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'first' } })
+})
+
 describe('fallback by error class', () => {
   test.each([
     'timeout',

@@ -153,7 +153,7 @@ function price(entry: CatalogEntry, { request, prices, session }: Consideration)
   try {
     const { charge, cost } = prices.predict(sold, usage.expected, request.numbers)
     // Even if the expected usage is the most, `predictMost` may exceed its charge: a call that ends sooner can cost more.
-    const isCeiling = usage.ceiling === usage.expected && !prices.predictMost
+    const isCeiling = usage.ceiling === usage.expected && !prices.predictMost && !request.ceilingIfPriced?.length
     let ceiling = isCeiling ? charge : predictCeiling(prices, offer, request, usage)
     if (ceiling < charge) ceiling = charge
     const cached = session && isSessionWith(session, entry) ? priceCached(sold, usage.expected, session, prices) : undefined

@@ -9,7 +9,7 @@ const ASK_AGAIN_MS = 1_000
 
 /** What other processes report about an illness. `undefined` if this process has had an answer since, which is fresher. */
 function believed(cell: Cell, hearsay: Hearsay | undefined): Hearsay | undefined {
-  return hearsay && hearsay.heardAt >= cell.answeredAt ? hearsay : undefined
+  return hearsay && hearsay.illAt >= cell.answeredAt ? hearsay : undefined
 }
 
 /** The limits in force: those that this process learned, or else those of other processes. */

@@ -41,6 +41,8 @@ export interface Hearsay {
   toldAt: number
   /** When the latest observation was made. */
   heardAt: number
+  /** When the latest observation was made by a process that reports an illness which is not over. */
+  illAt: number
   samples: number
   failures: number
   rateLimited: number
@@ -115,12 +117,14 @@ function mergeNews(items: readonly HealthNews[], now: number): Hearsay {
   const firstEventAgeMs = least(items.map((item) => item.firstEventAgeMs))
   // An answer later than a process's last observation overrules the illness that it reports.
   const isOver = ({ seenMs }: HealthNews) => answeredMs !== undefined && answeredMs < seenMs
-  const pauses = items.flatMap((item) => (item.pause && item.pause.forMs > 0 && !isOver(item) ? [item.pause] : []))
+  const ill = items.filter((item) => ((item.pause && item.pause.forMs > 0) || item.breaker) && !isOver(item))
+  const pauses = ill.flatMap(({ pause }) => pause ?? [])
   const longest = pauses.toSorted((a, b) => b.forMs - a.forMs)[0]
-  const breakers = items.flatMap((item) => (item.breaker && !isOver(item) ? [item.breaker.forMs] : []))
+  const breakers = ill.flatMap(({ breaker }) => breaker?.forMs ?? [])
   return {
     toldAt: now,
     heardAt: now - Math.min(...items.map(({ seenMs }) => seenMs)),
+    illAt: now - Math.min(...ill.map(({ seenMs }) => seenMs)),
     samples: sum(items, 'samples'),
     failures: sum(items, 'failures'),
     rateLimited: sum(items, 'rateLimited'),

@@ -203,9 +203,11 @@ test('a later 429 does not shorten an earlier pause, and no pause is longer than
 })
 
 test('a refused key pauses the provider at once', () => {
-  const { fail, condition } = healthAt()
+  const { health, fail, condition } = healthAt()
   fail('authentication')
   expect(condition()).toBe('refusing')
+  // It is no lack of capacity, for which a request would wait.
+  expect(health.lack(KEY)).toBeUndefined()
 })
 
 test('an answer ends the pause after a refusal, but for one that was under way before', () => {

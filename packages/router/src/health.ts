@@ -170,7 +170,7 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       const hearsay = heard.get(healthKey)
       if (!cell && !hearsay) return undefined
       const now = clock()
-      return readingOf(cell ?? newCell(now), hearsay, halfLifeMs, now)
+      return readingOf(cell ?? { ...newCell(now), seenAt: 0 }, hearsay, halfLifeMs, now)
     },
     begin(healthKey, isForced = false) {
       const now = clock()

@@ -303,6 +303,20 @@ describe('money', () => {
     expect(outcome.status === 'planned' && outcome.hold).toBe(credits(50))
   })
 
+  test('the hold covers usage on top of the ceiling, also of a call whose length is known, where that has a price', () => {
+    const usage = tokens(1_000)
+    const ceilingIfPriced: UsageQuantity[] = [{ meter: 'web_searches', quantity: quantity(9_000), unit: 'requests' }]
+    const asked = request({ expected: usage, ceiling: usage, ceilingIfPriced, provider: 'gpt-4o-mini' })
+    expect(planned({ request: asked })).toMatchObject({ candidates: [{ chargeExpected: credits(1) }], hold: credits(10) })
+    const tokensOnly: PricePredictor = {
+      predict(offer, quantities) {
+        if (quantities.some(({ unit }) => unit !== 'tokens')) throw new NoPrice('no price for searches')
+        return prices.predict(offer, quantities)
+      },
+    }
+    expect(planned({ request: asked, prices: tokensOnly })).toMatchObject({ hold: credits(1) })
+  })
+
   test('over the limit, a cheaper candidate takes the place of the configured one', () => {
     const outcome = planned({ configuration: presets.premiumQuality({ maxCreditsPerRequest: credits(20) }) })
     expect(order(outcome)[0]).toBe('gpt-4o')

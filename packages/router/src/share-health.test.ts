@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createHealth } from './health.ts'
+import type { HealthReport } from './health-news.ts'
 import { type HealthStore, shareHealth } from './share-health.ts'
 
 const KEY = 'openai gpt-4o'
@@ -30,9 +31,18 @@ function world(...skews: number[]) {
     // Twice, so that everybody has heard everybody.
     for (let round = 0; round < 2; round += 1) for (const { shared } of processes) await shared.exchange()
   }
-  const [one, two] = processes
+  const [one, two, ...others] = processes
   if (!one || !two) throw new Error('there are two at least')
-  return { one, two, store, told, exchange, publishes: () => publishes, pass: (milliseconds: number) => (now += milliseconds) }
+  return {
+    one,
+    two,
+    others,
+    store,
+    told,
+    exchange,
+    publishes: () => publishes,
+    pass: (milliseconds: number) => (now += milliseconds),
+  }
 }
 
 describe('what another process has learnt', () => {
@@ -90,6 +100,21 @@ describe('what another process has learnt', () => {
     two.succeed()
     expect(two.condition()).toBe('ok')
     pass(1_000)
+    await exchange()
+    expect(two.condition()).toBe('ok')
+  })
+
+  test('is not believed again because a third one is seen to ask the provider, or asked it for something odd', async () => {
+    const { one, two, others, exchange, pass } = world(0, 0, 0)
+    one.fail('authentication')
+    pass(1_000)
+    two.succeed()
+    pass(1_000)
+    for (const third of others) third.health.begin(KEY)
+    await exchange()
+    expect(two.condition()).toBe('ok')
+    pass(1_000)
+    for (const third of others) third.health.record(KEY, { outcome: 'failed', kind: 'content_policy' })
     await exchange()
     expect(two.condition()).toBe('ok')
   })
@@ -154,6 +179,71 @@ describe('what another process has learnt', () => {
   })
 })
 
+describe('a report is as old as the store says', () => {
+  const healthy = { healthKey: KEY, seenMs: 0, samples: 0, failures: 0, rateLimited: 0 }
+  const pause = (forMs: number) => ({ condition: 'rate_limited' as const, forMs })
+
+  function told(...reports: HealthReport[]) {
+    let now = 1_000_000_000_000
+    const health = createHealth({ clock: () => now })
+    health.hear(reports)
+    const condition = () => health.read(KEY)?.condition
+    return { health, condition, pass: (milliseconds: number) => (now += milliseconds) }
+  }
+
+  test('so its pause and its breaker have less time left, and what it counted has faded', () => {
+    const counted = { seenMs: 10_000, samples: 8, failures: 4, rateLimited: 2 }
+    const paused = told({ ageMs: 30_000, news: [{ ...healthy, ...counted, pause: pause(40_000) }] })
+    expect(paused.health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 10_000 })
+    expect(paused.health.read(KEY)).toMatchObject({ samples: 4, errorRate: 0.5, rateLimitedRate: 0.2, seenMs: 40_000 })
+    const open = told({ ageMs: 30_000, news: [{ ...healthy, breaker: { forMs: 40_000 } }] })
+    expect(open.condition()).toBe('sick')
+    open.pass(10_000)
+    expect(open.condition()).toBe('probe')
+  })
+
+  test('and of several the longest pause counts', () => {
+    const news = [1_000, 5_000, 2_000].map((forMs) => ({ ageMs: 0, news: [{ ...healthy, pause: pause(forMs) }] }))
+    expect(told(...news).health.lack(KEY)).toEqual({ reason: 'paused', waitMs: 5_000 })
+  })
+
+  test('so an illness is over only where an answer came later, by the ages of both', () => {
+    const ill = { ...healthy, breaker: { forMs: 60_000 } }
+    const answered = (answeredMs: number) => ({ ...healthy, answeredMs })
+    expect(told({ ageMs: 0, news: [{ ...ill, seenMs: 20_000 }] }, { ageMs: 30_000, news: [answered(5_000)] }).condition()).toBe(
+      'sick',
+    )
+    expect(told({ ageMs: 30_000, news: [ill] }, { ageMs: 0, news: [answered(10_000)] }).condition()).toBe('ok')
+    // An answer of an attempt that was under way does not end the pause that its own process reports.
+    expect(told({ ageMs: 0, news: [{ ...answered(0), pause: pause(9_000) }] }).condition()).toBe('rate_limited')
+  })
+
+  test('and a limit by the minute holds here too', () => {
+    const { health } = told({ ageMs: 0, news: [{ ...healthy, perMinuteMax: 2 }] })
+    expect([1, 2, 3].map(() => health.begin(KEY))).toEqual([true, true, false])
+  })
+
+  test('and a key that is refused elsewhere is nothing to wait for', () => {
+    const { health, condition } = told({
+      ageMs: 0,
+      news: [{ ...healthy, pause: { condition: 'refusing', forMs: 9_000 } }],
+    })
+    expect([condition(), health.lack(KEY)]).toEqual(['refusing', undefined])
+  })
+})
+
+test('what a process told is forgotten once it has told nothing for five minutes', async () => {
+  const { one, two, exchange, pass } = world(0, 0)
+  for (let count = 0; count < 4; count += 1) one.fail('unavailable')
+  await exchange()
+  pass(299_999)
+  await two.shared.exchange()
+  expect(two.condition()).toBe('probe')
+  pass(1)
+  await two.shared.exchange()
+  expect(two.health.read(KEY)).toBeUndefined()
+})
+
 describe('the loop', () => {
   beforeEach(() => {
     vi.useFakeTimers()
@@ -179,6 +269,17 @@ describe('the loop', () => {
     await shared.stop()
     await vi.advanceTimersByTimeAsync(500)
     expect(read.mock.calls.length).toBe(4)
+  })
+
+  test('does not keep the process alive', async () => {
+    const start = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => start.mockRestore())
+    const { one, store } = world(0, 0)
+    const shared = shareHealth(one.health, store, { everyMs: 100 })
+    shared.start()
+    await vi.advanceTimersByTimeAsync(150)
+    expect(start.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false, false])
+    await shared.stop()
   })
 
   test('is one, also where it is stopped during an exchange and started again before that has ended', async () => {

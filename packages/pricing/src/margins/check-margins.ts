@@ -109,10 +109,8 @@ export function checkMargins(prices: PriceBook, costs: PriceBook, { creditValueU
  */
 function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: number): readonly PricedEntry[] {
   const { service, provider, model } = price.entry
-  if (model !== undefined && !hasNumbers(price)) {
-    const found = costs.lookUp({ service, provider, model, at })
-    if (found) return [found]
-  }
+  // Also finds it under another name of its provider or model.
+  const found = model === undefined || hasNumbers(price) ? undefined : costs.lookUp({ service, provider, model, at })
   const isMet = (cost: PricedEntry) =>
     numbersOf(price.entry, cost.entry).some((numbers) =>
       namesOf(model, cost.entry).some((name) => {
@@ -120,10 +118,11 @@ function costsOf(prices: PriceBook, price: PricedEntry, costs: PriceBook, at: nu
         return prices.lookUp(query) === price && costs.lookUp(query) === cost
       }),
     )
-  return costs
+  const others = costs
     .pricedEntries(at)
-    .filter((cost) => cost.entry.service === service && cost.entry.provider === provider)
+    .filter((cost) => cost !== found && cost.entry.service === service && cost.entry.provider === provider)
     .filter((cost) => (model === undefined || hasNumbers(price) || hasNumbers(cost)) && isMet(cost))
+  return found ? [found, ...others] : others
 }
 
 /** The model names to try: the price's own, or else all names of the cost. */

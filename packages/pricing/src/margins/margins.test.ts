@@ -89,6 +89,11 @@ describe('a rate', () => {
       'below_cost 0.1 45',
     ])
     expect(rowsOf(row('20', ['+7']))).toEqual(['below_cost 0.1 45'])
+    // A model whose calls to some numbers cost more.
+    const voice = (entry: EntryDocument) => ({ ...entry, model: 'voice' })
+    const byModel = deck('usd', [row('0.01'), row('0.5', ['+44'])].map(voice))
+    const sold = checkMargins(deck('credits', [voice(row('20'))]), byModel, options)
+    expect(sold.rows.map(({ status, costUsd }) => `${status} ${costUsd}`)).toEqual(['covered 0.05', 'below_cost 2.5'])
   })
 
   test('is compared for each meter that the cost tells apart', () => {

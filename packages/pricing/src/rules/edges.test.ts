@@ -34,9 +34,10 @@ describe('an entry with rules', () => {
 
   test('counts characters as code points where neither the usage nor the rate says otherwise', () => {
     const usage = { meter: 'characters', quantity: quantity(7), unit: 'characters' as const }
-    const book = (counting: 'code_points' | 'utf8_bytes') =>
-      bookOf({ rates: [{ unit: 'characters', amount: '1', counting }], connect_fee: '1' })
-    expect(costOf(book('code_points'), [usage])).toBe('8')
+    const book = (counting?: 'code_points' | 'utf8_bytes') =>
+      bookOf({ rates: [{ unit: 'characters', amount: '1', ...(counting && { counting }) }], connect_fee: '1' })
+    expect([book(), book('code_points')].map((one) => costOf(one, [usage]))).toEqual(['8', '8'])
+    expect(costOf(book(), [{ ...usage, counts: { utf8_bytes: quantity(9) } }])).toBe('8')
     expect(() => costOf(book('utf8_bytes'), [usage])).toThrow(/counts characters as utf8_bytes/)
     expect(() => costOf(book('code_points'), [{ ...usage, counts: { utf8_bytes: quantity(9) } }])).toThrow(PriceNotFoundError)
   })

@@ -86,6 +86,7 @@ test('included units are free by request, or by period until they are used up', 
 test('a started package is a whole one, by request or by period', () => {
   const byRequest = rateBook({ package: { size: '1000' } })
   expect([0, 1, 1_000, 1_001].map((used) => costOf(byRequest, [tokens(used)]))).toEqual(['0', '1', '1', '2'])
+  expect(costOf(byRequest, [tokens(200)], { usedBefore: [tokens(400)] })).toBe('1')
   const byPeriod = rateBook({ package: { size: '1000', basis: 'period' } })
   expect([0, 400, 900, 1_000].map((used) => costOf(byPeriod, [tokens(200)], { usedBefore: [tokens(used)] }))).toEqual([
     '1',
