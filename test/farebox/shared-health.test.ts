@@ -372,7 +372,7 @@ describe('what one caller lets take long does not rest an offer for the others',
         return { text: 'Short.', finishReason: 'stop', model: 'm' }
       },
     })
-    const { readings, attacker, victim } = await openSlow(adapter, { attemptMs: 2_000 })
+    const { readings, attacker, victim } = await openSlow(adapter, { attemptMs: 4_000 })
     const calls = Array.from({ length: TIMES }, () => attacker.chat(ask('long')))
     for (const call of calls) late.push(expect(call).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' }))
     // Otherwise it may be answered before the last of them begins, which then says nothing of others.
