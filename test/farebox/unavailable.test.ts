@@ -11,7 +11,7 @@ import Database from 'better-sqlite3'
 import { createFarebox, credits, type FareboxOptions, presets } from 'farebox'
 import { expect, it, onTestFinished } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
-import { serveApi } from './api-client.ts'
+import { type ApiAnswer, serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
 
 it('without its database nothing is served that costs, and operators are told', async () => {
@@ -256,6 +256,112 @@ it('a key whose request the database took without saying so can be used again at
   expect(calls).toBe(1)
   expect(await box.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
 })
+
+it('a key whose request the database took without saying so can be used again at another process, and works once', async () => {
+  let calls = 0
+  let isLost = false
+  const { one, two, accountId, ask } = await openTwo({
+    failures: () => {
+      calls += 1
+      return undefined
+    },
+    // The connection ends between the commit and its answer.
+    async commitRun(commit) {
+      const outcomes = await commit()
+      if (!isLost) return outcomes
+      isLost = false
+      throw new LedgerUnavailableError('the answer was lost')
+    },
+  })
+  const shared = 'shared'
+  await two.workflow({ accountId, workflowId: shared, name: 'shared' }).open()
+  const message = { model: 'balanced', messages: [{ role: 'user', content: 'hello' }] }
+  const requests = [
+    ['/api/v1/agent/a/chat', { message: 'hello' }],
+    // A phone must not ring twice, and what a workflow that is shared was charged for is not known.
+    ['/api/v1/agent/a/call', { to: '+14155550123', from: '+14155550100', message: 'hello', max_minutes: 1 }],
+    ['/v1/chat/completions', message, { 'x-farebox-workflow-id': shared }],
+  ] as const
+  for (const [index, [path, body, headers]] of requests.entries()) {
+    isLost = true
+    const request = [path, body, { ...headers, 'idempotency-key': `once${index}` }] as const
+    expect((await ask(one, ...request)).status, path).toBe(503)
+    await expect.poll(async () => (await ask(two, ...request)).status).toBe(200)
+    expect((await ask(one, ...request)).headers.get('idempotency-replayed')).toBe('true')
+    expect(calls).toBe(index + 1)
+  }
+  expect(await one.ledger.verify(accountId)).toMatchObject({ usageRecords: requests.length, mismatches: [] })
+})
+
+it('a key whose request was not begun at one process is left to the one that has begun it since', async () => {
+  let isAway = true
+  const holding = Promise.withResolvers<void>()
+  const mayHold = Promise.withResolvers<void>()
+  onTestFinished(() => mayHold.resolve())
+  const { one, two, accountId, ask } = await openTwo({
+    async commitRun(commit) {
+      if (!isAway) return commit()
+      isAway = false
+      throw new LedgerUnavailableError('no connection')
+    },
+    async commitHold(commit) {
+      holding.resolve()
+      await mayHold.promise
+      return commit()
+    },
+  })
+  const request = ['/api/v1/agent/a/chat', { message: 'hello' }, { 'idempotency-key': 'once' }] as const
+  expect((await ask(one, ...request)).status).toBe(503)
+  const answer = ask(two, ...request)
+  await holding.promise
+  expect(await ask(one, ...request)).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } })
+  mayHold.resolve()
+  expect((await answer).status).toBe(200)
+  expect(await ask(one, ...request)).toMatchObject({ status: 200, body: (await answer).body })
+  expect(await one.ledger.verify(accountId)).toMatchObject({ usageRecords: 1, mismatches: [] })
+})
+
+type Commit = ReturnType<typeof sqlite>['commit']
+type Around = (commit: () => ReturnType<Commit>) => ReturnType<Commit>
+
+/** Two processes, as it were, at one database, with something around the changes that begin keyed runs or hold credits. */
+async function openTwo({
+  failures,
+  commitRun,
+  commitHold,
+}: {
+  failures?: SimulatedOptions['failures']
+  commitRun: Around
+  commitHold?: Around
+}) {
+  const filename = join(databaseFolder('two'), 'credits.db')
+  const open = () => {
+    const store = sqlite({ filename })
+    const commit = store.commit.bind(store)
+    store.commit = (operations, transaction) => {
+      const isRun = operations.some(({ verb, input }) => verb === 'saveDocument' && 'kind' in input && input.kind === 'run')
+      const around = isRun ? commitRun : operations.some(({ verb }) => verb === 'placeHold') ? commitHold : undefined
+      return around ? around(() => commit(operations, transaction)) : commit(operations, transaction)
+    }
+    const box = createFarebox({ store, providers: [simulated({ failures })] })
+    onTestFinished(() => box.close())
+    return box
+  }
+  const [one, two] = [open(), open()]
+  await one.migrate()
+  const { accountId, key } = await openAccount(one)
+  await one.agents.create({ accountId, agentId: 'a' })
+  const apis = new Map([
+    [one, await serveApi(one, key)],
+    [two, await serveApi(two, key)],
+  ])
+  const ask = (box: typeof one, path: string, body: unknown, headers: Record<string, string>): Promise<ApiAnswer> => {
+    const api = apis.get(box)
+    if (!api) throw new Error('not one of the two')
+    return api.post(path, body, headers)
+  }
+  return { one, two, accountId, ask }
+}
 
 it('a key whose run failed while the database was away can be used again, and pays for the run that answered', async () => {
   const folder = databaseFolder('unsure')

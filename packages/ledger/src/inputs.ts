@@ -371,4 +371,9 @@ export interface SaveDocumentInput extends Mutation {
    * leave no journal entry, so that they do not make the account grow. @defaultValue none: the document is never replaced
    */
   version?: number
+  /**
+   * Who saves it, for callers that race for one document: whoever is first is stored as `body.savedBy`. It is no part of what the
+   * document says, so that the same from another is a replay. Only without `version`. @defaultValue nobody
+   */
+  savedBy?: string
 }

@@ -154,7 +154,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
   },
   setAlerts: { ...mutation, balanceLow: true, topUp: true },
   cancelTopUp: { ...mutation, topUpId: true, reason: true },
-  saveDocument: { ...mutation, kind: true, documentId: true, body: true, version: true },
+  saveDocument: { ...mutation, kind: true, documentId: true, body: true, version: true, savedBy: true },
   overwriteDocuments: { accountId: true, kind: true, documentIds: true, body: true },
 }
 

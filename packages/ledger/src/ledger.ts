@@ -641,6 +641,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       kind: checkService('kind', input.kind),
       documentId: checkText('documentId', input.documentId ?? newId('saveDocument', input.accountId, input.idempotencyKey)),
       body: checkBody(input.body),
+      savedBy: checkOptionalText('savedBy', input.savedBy),
     }
     return this.#change(
       'saveDocument',
@@ -681,6 +682,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
         'is not for a document with a version, which the version makes safe to repeat',
       )
     }
+    if (input.savedBy !== undefined) throw new InvalidInputError('savedBy', 'is not for a document with a version')
     const fields = {
       kind: checkService('kind', input.kind),
       documentId: checkText('documentId', input.documentId),

@@ -109,7 +109,7 @@ export interface Operations {
   endDelivery: { eventId: string; error?: string; delayMs?: number }
   /** Makes an event due now. */
   retryEvent: { eventId: string }
-  saveDocument: { kind: string; documentId: string; body: Record<string, unknown> }
+  saveDocument: { kind: string; documentId: string; body: Record<string, unknown>; savedBy?: string }
   /** Stores a document in place of an earlier version. */
   replaceDocument: { kind: string; documentId: string; body: Record<string, unknown>; version: number }
   /** Applies what is due on one account: begins and expires grants, gives back abandoned holds. */

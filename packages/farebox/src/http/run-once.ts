@@ -15,6 +15,7 @@ import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts
 import { type Problem, problemOf } from './problem.ts'
 import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
 import { answerLeft } from './stream-response.ts'
+import { UnansweredRuns } from './unanswered-runs.ts'
 import { whenBack } from './when-back.ts'
 
 /** A run that has not ended after this long and shows no sign of life died with its process, and may start again. */
@@ -28,13 +29,10 @@ const UNSURE = { failed: 'CHARGE_UNKNOWN' }
 const RUN_NAMESPACE = '5b0f8a4e-0d0b-4c3b-9a53-2f3c5a7f1e21'
 /** The workflows of the runs under way in this process, for each Farebox. */
 const runningOf = new WeakMap<Farebox, Set<string>>()
-/**
- * The workflows of runs that this process was refused, though the database may have begun them. Nobody works there, unless another
- * process has begun the run since.
- */
-const unansweredOf = new WeakMap<Farebox, Set<string>>()
-/** The most of them to remember, for each Farebox. Any beyond them are taken for dead after {@link RUN_MS_MAX}. */
-const UNANSWERED_MAX = 10_000
+/** How a run ended that the database began, although its process was told that the database is away. Nobody worked there. */
+const NOT_BEGUN = { failed: 'RUN_NOT_BEGUN' }
+/** The beginnings that the database did not answer, for each Farebox. */
+const unansweredOf = new WeakMap<Farebox, UnansweredRuns>()
 
 /** Work to do once per idempotency key. */
 export interface Run {
@@ -76,7 +74,7 @@ export async function runOnce<Answer extends object>(
     if (replaced !== undefined && !(await box.ledger.document(accountId, 'run', documentId)))
       await chargeNothingFor(box, accountId, replaced)
     replaced = undefined
-    if (!(await begins(box, { accountId, documentId, workflowId, digests }))) {
+    if (!(await begins(box, { accountId, documentId, digests }))) {
       const end = await box.ledger.document(accountId, 'run_end', documentId)
       // Another route would be a conflict, so the answer has this route's type.
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
@@ -91,15 +89,15 @@ export async function runOnce<Answer extends object>(
       if (end) continue
       const start = await box.ledger.document(accountId, 'run', documentId)
       const isOld = start !== undefined && box.now() - start.createdAt > RUN_MS_MAX
-      const isIdle = isOld || (isRepeatable && !isShared && (await isUnanswered(box, accountId, workflowId)))
-      if (isIdle && !(await isAlive(box, accountId, workflowId))) {
+      if (await isUnanswered(box, accountId, start?.body.savedBy)) {
+        await endFor(box, accountId, documentId, NOT_BEGUN)
+        continue
+      }
+      if (isOld && !(await isAlive(box, accountId, workflowId))) {
         if (!isRepeatable) throw outcomeUnknown()
         if (isShared || (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
         // Its process may only have slept. Whoever writes the end first decides which run counts.
-        await box.ledger.saveDocument({ accountId, kind: 'run_end', documentId, body: REPLACED }).catch((error: unknown) => {
-          throw error instanceof IdempotencyConflictError ? inProgress() : error
-        })
-        workflowsIn(unansweredOf, box).delete(workflowId)
+        await endFor(box, accountId, documentId, REPLACED)
         replaced = workflowId
         continue
       }
@@ -110,24 +108,39 @@ export async function runOnce<Answer extends object>(
   throw new IdempotencyInProgressError('too many requests under this idempotency key have failed: use another one')
 }
 
-interface RunStart {
-  accountId: string
-  documentId: string
-  workflowId: string
-  digests: Record<string, unknown>
+/** Ends a run in its process's stead, unless that has ended it. */
+async function endFor({ ledger }: Farebox, accountId: string, documentId: string, body: Record<string, unknown>): Promise<void> {
+  await ledger.saveDocument({ accountId, kind: 'run_end', documentId, body }).catch((error: unknown) => {
+    throw error instanceof IdempotencyConflictError ? inProgress() : error
+  })
 }
 
 /** Begins a run, and returns whether this call did. */
-async function begins(box: Farebox, { accountId, documentId, workflowId, digests }: RunStart): Promise<boolean> {
-  const unanswered = workflowsIn(unansweredOf, box)
+async function begins(
+  box: Farebox,
+  { accountId, documentId, digests }: { accountId: string; documentId: string; digests: Record<string, unknown> },
+): Promise<boolean> {
+  const savedBy = newUuid()
+  const unanswered = unansweredIn(box)
   try {
-    const { replayed } = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests })
-    if (!replayed) unanswered.delete(workflowId)
+    const { replayed } = await box.ledger.saveDocument({ accountId, kind: 'run', documentId, body: digests, savedBy })
+    unanswered.tellSoon()
     return !replayed
   } catch (error) {
-    if (error instanceof LedgerUnavailableError && unanswered.size < UNANSWERED_MAX) unanswered.add(workflowId)
+    if (error instanceof LedgerUnavailableError) unanswered.add(savedBy, { accountId, documentId })
     throw error
   }
+}
+
+/** Whether whoever began a run was told that the database is away. Nobody works there. */
+async function isUnanswered(box: Farebox, accountId: string, savedBy: unknown): Promise<boolean> {
+  return typeof savedBy === 'string' && (await unansweredIn(box).has(accountId, savedBy))
+}
+
+function unansweredIn(box: Farebox): UnansweredRuns {
+  const known = unansweredOf.get(box) ?? new UnansweredRuns(box.ledger)
+  unansweredOf.set(box, known)
+  return known
 }
 
 /** Runs `work` and keeps its outcome for repeated requests. */
@@ -225,27 +238,14 @@ async function settleWithoutUsage({ ledger }: Farebox, accountId: string, holdId
   })
 }
 
-function workflowsIn(known: WeakMap<Farebox, Set<string>>, box: Farebox): Set<string> {
-  const workflows = known.get(box) ?? new Set()
-  known.set(box, workflows)
-  return workflows
-}
-
 async function whileRunning<Result>(box: Farebox, workflowId: string, work: () => Promise<Result>): Promise<Result> {
-  const running = workflowsIn(runningOf, box).add(workflowId)
+  const running = runningOf.get(box) ?? new Set()
+  runningOf.set(box, running.add(workflowId))
   try {
     return await work()
   } finally {
     running.delete(workflowId)
   }
-}
-
-/**
- * Whether the database began a run for this process without saying so, and nobody has charged for it. If another process has begun it
- * since, and holds nothing yet, its charges are refunded.
- */
-async function isUnanswered(box: Farebox, accountId: string, workflowId: string): Promise<boolean> {
-  return unansweredOf.get(box)?.has(workflowId) === true && !(await hasCharged(box, accountId, workflowId))
 }
 
 /**

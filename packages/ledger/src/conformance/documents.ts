@@ -32,6 +32,20 @@ export function exerciseDocuments(suite: Suite): void {
       ).rejects.toMatchObject({ code: 'ALREADY_EXISTS', id: 'd' })
     })
 
+    it('a document tells who saved it, and is the same from whoever else saves it', async () => {
+      const accountId = await suite.account(0)
+      const save = (savedBy: string | undefined, body = { model: 'a' }) =>
+        suite.ledger.saveDocument({ accountId, kind: 'agent', documentId: 'd', body, savedBy })
+      const both = await Promise.all([save('one'), save('two')])
+      expect(both.map(({ replayed }) => replayed)).toEqual([false, true])
+      for (const other of ['one', 'three', undefined]) expect(await save(other)).toMatchObject({ replayed: true })
+      expect(await suite.ledger.document(accountId, 'agent', 'd')).toMatchObject({ body: { model: 'a', savedBy: 'one' } })
+      await expect(save('one', { model: 'b' })).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', differs: ['body.model'] })
+      await expectInvalid('savedBy', () => save(7 as never))
+      const versioned = { accountId, kind: 'note', documentId: 'n', body: {}, version: 1 }
+      await expectInvalid('savedBy', () => suite.ledger.saveDocument({ ...versioned, savedBy: 'one' }))
+    })
+
     it('a document with a version takes the place of earlier ones, and of nothing else', async () => {
       const accountId = await suite.account(0)
       const save = (version: number, body: Record<string, unknown>, documentId = 'd') =>

@@ -8,7 +8,15 @@ const LENGTH_MAX = 80
  * Fields that are no part of what the caller asked for. They are generated for each call or, like the workflow to open if it is
  * not open yet, depend on what was done before. A workflow is closed only once, whatever becomes of its holds.
  */
-const INCIDENTAL: ReadonlySet<string> = new Set(['prefix', 'hash', 'announce', 'keepsHolds', 'opensWorkflow', 'lineSoFar'])
+const INCIDENTAL: ReadonlySet<string> = new Set([
+  'prefix',
+  'hash',
+  'announce',
+  'keepsHolds',
+  'opensWorkflow',
+  'lineSoFar',
+  'savedBy',
+])
 
 /** Precomputed, since building such a name and looking it up costs more than writing its value. */
 const USAGE_PATHS: ReadonlyMap<string, string> = new Map(

@@ -4,7 +4,8 @@ import { type Decision, refuse, type Step } from './step.ts'
 
 /** Stores a document of the host in an account. */
 export function saveDocument({ state, account, now }: Step, input: Operations['saveDocument']): Decision<'saveDocument'> {
-  const { kind, documentId, body } = input
+  const { kind, documentId, savedBy } = input
+  const body = savedBy === undefined ? input.body : { ...input.body, savedBy }
   if (state.document(account.accountId, kind, documentId)) {
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: kind, id: documentId })
   }
