@@ -266,6 +266,32 @@ describe('parameters of OpenAI’s', () => {
     expect(server.requests.map(({ body }) => body.thinking)).toEqual(Array(3).fill({ type: 'disabled' }))
   })
 
+  it.each([
+    ['of names that it leaves open', { type: 'object', additionalProperties: { type: 'number' } }],
+    ['of anything', { type: 'object', properties: {}, additionalProperties: true }],
+    ['of names by a pattern', { type: 'object', patternProperties: { '^.*$': { type: 'number' } } }],
+    [
+      'of two parts',
+      { allOf: ['red', 'blue'].map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] })) },
+    ],
+  ])('hold Claude to no object %s, which closed could hold nothing, so another holds itself to it', async (_, scores) => {
+    const server = await openLoopback({ chat: () => ({ text: '{"scores":{"red":1,"blue":2}}' }) })
+    const other = await startAnthropicLoopback({ answer: () => ({ text: '{"scores":{}}' }) })
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers, configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const schema = { type: 'object', properties: { scores }, required: ['scores'] }
+    const format = { type: 'json_schema', json_schema: { name: 'report', schema } }
+    const ask = (model: string) => api.post('/v1/chat/completions', { model, messages, response_format: format })
+    const answer = await ask('auto')
+    expect([answer.status, answer.headers.get('x-farebox-provider')]).toEqual([200, 'gpt-4o-mini'])
+    expect(server.requests[0]?.body).toMatchObject({ response_format: format })
+    expect(await ask('claude-3-haiku')).toMatchObject({
+      status: 422,
+      body: { error: { param: 'response_format', message: expect.stringContaining('unsupported: schema_refused at') } },
+    })
+  })
+
   it('let Claude call one tool at a time, where the caller takes no more', async () => {
     const server = await startAnthropicLoopback()
     onTestFinished(() => server.close())

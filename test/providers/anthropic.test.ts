@@ -624,6 +624,15 @@ describe('a failure of Anthropic', () => {
       facts: { providerCode: 'credit_balance_too_low' },
     },
     {
+      fault: {
+        type: 'status',
+        status: 400,
+        body: refused("output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"),
+      },
+      kind: 'unsupported',
+      facts: { providerParameter: 'response_format' },
+    },
+    {
       fault: { type: 'status', status: 400, body: refused('x', { error_code: 'contract_spend_limit_reached' }) },
       kind: 'quota_exhausted',
       facts: { providerCode: 'contract_spend_limit_reached' },
