@@ -311,6 +311,20 @@ describe('parameters of OpenAI’s', () => {
     expect(sent).toEqual([auto, { ...auto, type: 'any' }, auto, undefined, undefined])
   })
 
+  it('say nothing of how tools are called where there are none, which OpenAI refuses in chats', async () => {
+    const server = await openLoopback()
+    const { openai } = await openCompat({ provider: openaiOver(server) })
+    const wish = { model: 'gpt-4o', tool_choice: 'auto' as const, parallel_tool_calls: false }
+    await openai().responses.create({ ...wish, input: 'hello' })
+    await openai().responses.create({ ...wish, input: 'hello', tools: [] })
+    for (const { body } of server.requests) expect(Object.keys(body)).not.toContain('parallel_tool_calls')
+    for (const { body } of server.requests) expect(Object.keys(body)).not.toContain('tool_choice')
+    const tools = [{ type: 'function' as const, name: 'weather', parameters: {}, strict: false }]
+    await openai().responses.create({ ...wish, input: 'hello', tools })
+    expect(server.requests).toHaveLength(3)
+    expect(server.requests[2]?.body).toMatchObject({ parallel_tool_calls: false, tool_choice: 'auto' })
+  })
+
   it('keep who says something apart from others of the same role', async () => {
     const server = await openLoopback()
     const { api } = await openCompat({ provider: openaiOver(server) })

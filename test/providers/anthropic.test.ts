@@ -177,6 +177,12 @@ describe('a request to Anthropic', () => {
     })
   })
 
+  it('chooses among no tools only where a tool is demanded, for Anthropic to refuse', async () => {
+    const { adapter, server } = await open()
+    for (const toolChoice of ['auto', 'none', 'required'] as const) await adapter.chat?.({ ...hello, toolChoice }, context)
+    expect(server.requests.map(({ body }) => body.tool_choice)).toEqual([undefined, undefined, { type: 'any' }])
+  })
+
   it('gives calls of another model ids that Claude takes, and leaves others theirs', async () => {
     const { adapter, server } = await open()
     const ids = ['functions.look:0', 'functions.look:1', 'call_1|fc_2', 'toolu_01-a']
@@ -361,6 +367,14 @@ describe('a request to Anthropic', () => {
       expect(server.requests).toHaveLength(0)
     },
   )
+
+  it('names the format of an image as Anthropic does', async () => {
+    const { adapter, server } = await open()
+    const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image', url: 'data:image/jpg;base64,AA==' }] }]
+    await adapter.chat?.({ ...hello, messages }, context)
+    const source = { type: 'base64', media_type: 'image/jpeg', data: 'AA==' }
+    expect(server.requests[0]?.body.messages).toEqual([{ role: 'user', content: [{ type: 'image', source }] }])
+  })
 
   it('is not made for an image with millions of parameters, which is the caller’s mistake and not the provider’s', async () => {
     const { server, adapter } = await open()
