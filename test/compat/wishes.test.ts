@@ -272,7 +272,9 @@ describe('parameters of OpenAI’s', () => {
     ['of names by a pattern', { type: 'object', patternProperties: { '^.*$': { type: 'number' } } }],
     [
       'of two parts',
-      { allOf: ['red', 'blue'].map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] })) },
+      {
+        allOf: ['red', 'blue'].map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] })),
+      },
     ],
   ])('hold Claude to no object %s, which closed could hold nothing, so another holds itself to it', async (_, scores) => {
     const server = await openLoopback({ chat: () => ({ text: '{"scores":{"red":1,"blue":2}}' }) })
