@@ -294,6 +294,23 @@ describe('parameters of OpenAI’s', () => {
     })
   })
 
+  it.each([
+    { prefixItems: [{ type: 'string' }, { type: 'number' }], items: false },
+    { prefixItems: [{ type: 'string' }], items: { type: 'number' } },
+    { items: [{ type: 'string' }, { type: 'number' }], additionalItems: false },
+  ])('tell Claude of a tuple, whose items it enforces only where all are alike: %j', async (tuple) => {
+    const server = await startAnthropicLoopback({ answer: () => ({ text: '{"pair":["a",1]}' }) })
+    onTestFinished(() => server.close())
+    const { openai } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+    const schema = { type: 'object', properties: { pair: { type: 'array', ...tuple } }, required: ['pair'] }
+    const response_format = { type: 'json_schema' as const, json_schema: { name: 'report', schema } }
+    await openai().chat.completions.create({ model: 'claude-3-haiku', messages, response_format })
+    expect(server.requests[0]?.body).toMatchObject({
+      output_config: { format: { schema: { properties: { pair: { type: 'array', description: JSON.stringify(tuple) } } } } },
+    })
+    expect(JSON.stringify(server.requests[0]?.body.output_config)).not.toContain('"items":')
+  })
+
   it('let Claude call one tool at a time, where the caller takes no more', async () => {
     const server = await startAnthropicLoopback()
     onTestFinished(() => server.close())

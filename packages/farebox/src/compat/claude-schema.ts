@@ -22,7 +22,9 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
   const taken: Keyword[] = []
   const told: Keyword[] = []
   for (const keyword of Object.entries(schema)) {
-    const known = takenKeyword(keyword, (inner) => (isOneOfParts(schema, inner) ? inner : claudeSchema(inner, depth + 1)))
+    const known = isOfTuple(schema, keyword)
+      ? undefined
+      : takenKeyword(keyword, (inner) => (isOneOfParts(schema, inner) ? inner : claudeSchema(inner, depth + 1)))
     if (known) taken.push(known)
     else if (!DROPPED.has(keyword[0])) told.push(keyword)
   }
@@ -33,6 +35,11 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
     ...(description !== '' && { description }),
     ...([schema.type].flat().includes('object') && !isDictionary(schema) && { additionalProperties: false }),
   }
+}
+
+/** Whether `items` are those of a tuple, or what follows it: enforced by itself it would forbid the tuple. */
+function isOfTuple({ prefixItems }: Record<string, unknown>, [name, value]: Keyword): boolean {
+  return name === 'items' && (prefixItems !== undefined || Array.isArray(value))
 }
 
 /** Whether a schema is of objects with names that it does not list. */
