@@ -647,6 +647,25 @@ describe('a failure of Anthropic', () => {
       facts: { providerParameter: 'response_format' },
     },
     {
+      fault: {
+        type: 'status',
+        status: 400,
+        body: refused('messages.1: `tool_use` ids were found without `tool_result` blocks: x'),
+      },
+      kind: 'invalid_request',
+      facts: { providerParameter: 'messages' },
+    },
+    {
+      fault: { type: 'status', status: 400, body: refused('tools.0.custom.name: String should match pattern x') },
+      kind: 'invalid_request',
+      facts: { providerParameter: 'tools' },
+    },
+    {
+      fault: { type: 'status', status: 400, body: refused('secrets: x') },
+      kind: 'invalid_request',
+      facts: { providerParameter: undefined },
+    },
+    {
       fault: { type: 'status', status: 400, body: refused('x', { error_code: 'contract_spend_limit_reached' }) },
       kind: 'quota_exhausted',
       facts: { providerCode: 'contract_spend_limit_reached' },

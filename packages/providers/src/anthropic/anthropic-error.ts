@@ -51,13 +51,17 @@ const PARAMETER_BY_CODE: ReadonlyMap<unknown, string> = new Map([
   ['schema_refused', 'response_format'],
 ])
 
+/** The field that a refusal begins with: "messages.1: `tool_use` ids were found without …". */
+const REFUSED_FIELD = /^(messages|system|tools|tool_choice|stop_sequences|max_tokens|temperature|thinking)[.:]/
+
 /** SDKs before 1 leave the type in the body, whose shape is `{ type: 'error', error: { type, message } }`. */
 function read(error: Record<string, unknown>) {
   const body = asRecord(error.error)
   const told = asRecord(body?.error) ?? body
   const code = error.errorCode ?? asRecord(told?.details)?.error_code
   const found = code ?? codeByWords(told?.message)
-  return { code: found, type: error.type ?? told?.type, param: PARAMETER_BY_CODE.get(found) }
+  const [, field] = REFUSED_FIELD.exec(String(told?.message)) ?? []
+  return { code: found, type: error.type ?? told?.type, param: PARAMETER_BY_CODE.get(found) ?? field }
 }
 
 function codeByWords(message: unknown): string | undefined {
