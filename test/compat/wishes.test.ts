@@ -266,6 +266,51 @@ describe('parameters of OpenAI’s', () => {
     expect(server.requests.map(({ body }) => body.thinking)).toEqual(Array(3).fill({ type: 'disabled' }))
   })
 
+  it.each([
+    ['of names that it leaves open', { type: 'object', additionalProperties: { type: 'number' } }],
+    ['of anything', { type: 'object', properties: {}, additionalProperties: true }],
+    ['of names by a pattern', { type: 'object', patternProperties: { '^.*$': { type: 'number' } } }],
+    [
+      'of two parts',
+      {
+        allOf: ['red', 'blue'].map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] })),
+      },
+    ],
+  ])('hold Claude to no object %s, which closed could hold nothing, so another holds itself to it', async (_, scores) => {
+    const server = await openLoopback({ chat: () => ({ text: '{"scores":{"red":1,"blue":2}}' }) })
+    const other = await startAnthropicLoopback({ answer: () => ({ text: '{"scores":{}}' }) })
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers, configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const schema = { type: 'object', properties: { scores }, required: ['scores'] }
+    const format = { type: 'json_schema', json_schema: { name: 'report', schema } }
+    const ask = (model: string) => api.post('/v1/chat/completions', { model, messages, response_format: format })
+    const answer = await ask('auto')
+    expect([answer.status, answer.headers.get('x-farebox-provider')]).toEqual([200, 'gpt-4o-mini'])
+    expect(server.requests[0]?.body).toMatchObject({ response_format: format })
+    expect(await ask('claude-3-haiku')).toMatchObject({
+      status: 422,
+      body: { error: { param: 'response_format', message: expect.stringContaining('unsupported: schema_refused at') } },
+    })
+  })
+
+  it.each([
+    { prefixItems: [{ type: 'string' }, { type: 'number' }], items: false },
+    { prefixItems: [{ type: 'string' }], items: { type: 'number' } },
+    { items: [{ type: 'string' }, { type: 'number' }], additionalItems: false },
+  ])('tell Claude of a tuple, whose items it enforces only where all are alike: %j', async (tuple) => {
+    const server = await startAnthropicLoopback({ answer: () => ({ text: '{"pair":["a",1]}' }) })
+    onTestFinished(() => server.close())
+    const { openai } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+    const schema = { type: 'object', properties: { pair: { type: 'array', ...tuple } }, required: ['pair'] }
+    const response_format = { type: 'json_schema' as const, json_schema: { name: 'report', schema } }
+    await openai().chat.completions.create({ model: 'claude-3-haiku', messages, response_format })
+    expect(server.requests[0]?.body).toMatchObject({
+      output_config: { format: { schema: { properties: { pair: { type: 'array', description: JSON.stringify(tuple) } } } } },
+    })
+    expect(JSON.stringify(server.requests[0]?.body.output_config)).not.toContain('"items":')
+  })
+
   it('let Claude call one tool at a time, where the caller takes no more', async () => {
     const server = await startAnthropicLoopback()
     onTestFinished(() => server.close())
@@ -283,6 +328,20 @@ describe('parameters of OpenAI’s', () => {
     const auto = { type: 'auto', disable_parallel_tool_use: true }
     const sent = server.requests.map(({ body }) => body.tool_choice)
     expect(sent).toEqual([auto, { ...auto, type: 'any' }, auto, undefined, undefined])
+  })
+
+  it('say nothing of how tools are called where there are none, which OpenAI refuses in chats', async () => {
+    const server = await openLoopback()
+    const { openai } = await openCompat({ provider: openaiOver(server) })
+    const wish = { model: 'gpt-4o', tool_choice: 'auto' as const, parallel_tool_calls: false }
+    await openai().responses.create({ ...wish, input: 'hello' })
+    await openai().responses.create({ ...wish, input: 'hello', tools: [] })
+    for (const { body } of server.requests) expect(Object.keys(body)).not.toContain('parallel_tool_calls')
+    for (const { body } of server.requests) expect(Object.keys(body)).not.toContain('tool_choice')
+    const tools = [{ type: 'function' as const, name: 'weather', parameters: {}, strict: false }]
+    await openai().responses.create({ ...wish, input: 'hello', tools })
+    expect(server.requests).toHaveLength(3)
+    expect(server.requests[2]?.body).toMatchObject({ parallel_tool_calls: false, tool_choice: 'auto' })
   })
 
   it('keep who says something apart from others of the same role', async () => {

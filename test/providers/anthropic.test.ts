@@ -177,6 +177,12 @@ describe('a request to Anthropic', () => {
     })
   })
 
+  it('chooses among no tools only where a tool is demanded, for Anthropic to refuse', async () => {
+    const { adapter, server } = await open()
+    for (const toolChoice of ['auto', 'none', 'required'] as const) await adapter.chat?.({ ...hello, toolChoice }, context)
+    expect(server.requests.map(({ body }) => body.tool_choice)).toEqual([undefined, undefined, { type: 'any' }])
+  })
+
   it('gives calls of another model ids that Claude takes, and leaves others theirs', async () => {
     const { adapter, server } = await open()
     const ids = ['functions.look:0', 'functions.look:1', 'call_1|fc_2', 'toolu_01-a']
@@ -361,6 +367,14 @@ describe('a request to Anthropic', () => {
       expect(server.requests).toHaveLength(0)
     },
   )
+
+  it('names the format of an image as Anthropic does', async () => {
+    const { adapter, server } = await open()
+    const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image', url: 'data:image/jpg;base64,AA==' }] }]
+    await adapter.chat?.({ ...hello, messages }, context)
+    const source = { type: 'base64', media_type: 'image/jpeg', data: 'AA==' }
+    expect(server.requests[0]?.body.messages).toEqual([{ role: 'user', content: [{ type: 'image', source }] }])
+  })
 
   it('is not made for an image with millions of parameters, which is the caller’s mistake and not the provider’s', async () => {
     const { server, adapter } = await open()
@@ -622,6 +636,34 @@ describe('a failure of Anthropic', () => {
       fault: { type: 'status', status: 400, body: refused('Your credit balance is too low to access the Anthropic API.') },
       kind: 'quota_exhausted',
       facts: { providerCode: 'credit_balance_too_low' },
+    },
+    {
+      fault: {
+        type: 'status',
+        status: 400,
+        body: refused("output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"),
+      },
+      kind: 'unsupported',
+      facts: { providerParameter: 'response_format' },
+    },
+    {
+      fault: {
+        type: 'status',
+        status: 400,
+        body: refused('messages.1: `tool_use` ids were found without `tool_result` blocks: x'),
+      },
+      kind: 'invalid_request',
+      facts: { providerParameter: 'messages' },
+    },
+    {
+      fault: { type: 'status', status: 400, body: refused('tools.0.custom.name: String should match pattern x') },
+      kind: 'invalid_request',
+      facts: { providerParameter: 'tools' },
+    },
+    {
+      fault: { type: 'status', status: 400, body: refused('secrets: x') },
+      kind: 'invalid_request',
+      facts: { providerParameter: undefined },
     },
     {
       fault: { type: 'status', status: 400, body: refused('x', { error_code: 'contract_spend_limit_reached' }) },

@@ -12,7 +12,8 @@ const DEPTH_MAX = 64
 
 /**
  * Reduces a JSON Schema to what Claude accepts. It answers 400 to anything else. Closes every object, and moves what Claude does
- * not enforce (bounds, lengths, patterns) to the description, where the model reads it.
+ * not enforce (bounds, lengths, patterns) to the description, where the model reads it. An object that could hold nothing once it
+ * is closed stays open, for Claude to refuse.
  *
  * @source https://platform.claude.com/docs/en/build-with-claude/structured-outputs
  */
@@ -21,7 +22,9 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
   const taken: Keyword[] = []
   const told: Keyword[] = []
   for (const keyword of Object.entries(schema)) {
-    const known = takenKeyword(keyword, (inner) => claudeSchema(inner, depth + 1))
+    const known = isOfTuple(schema, keyword)
+      ? undefined
+      : takenKeyword(keyword, (inner) => (isOneOfParts(schema, inner) ? inner : claudeSchema(inner, depth + 1)))
     if (known) taken.push(known)
     else if (!DROPPED.has(keyword[0])) told.push(keyword)
   }
@@ -30,8 +33,25 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
   return {
     ...Object.fromEntries(taken),
     ...(description !== '' && { description }),
-    ...([schema.type].flat().includes('object') && { additionalProperties: false }),
+    ...([schema.type].flat().includes('object') && !isDictionary(schema) && { additionalProperties: false }),
   }
+}
+
+/** Whether `items` are those of a tuple, or what follows it: enforced by itself it would forbid the tuple. */
+function isOfTuple({ prefixItems }: Record<string, unknown>, [name, value]: Keyword): boolean {
+  return name === 'items' && (prefixItems !== undefined || Array.isArray(value))
+}
+
+/** Whether a schema is of objects with names that it does not list. */
+function isDictionary({ properties, additionalProperties, patternProperties }: Record<string, unknown>): boolean {
+  const isListed = isRecord(properties) && Object.keys(properties).length > 0
+  return !isListed && (additionalProperties === true || isRecord(additionalProperties) || isRecord(patternProperties))
+}
+
+/** Whether `inner` describes some properties of an object, and other parts of its `allOf` the others, which it would forbid if closed. */
+function isOneOfParts({ properties, allOf }: Record<string, unknown>, inner: unknown): boolean {
+  if (!Array.isArray(allOf) || !allOf.includes(inner)) return false
+  return [{ properties }, ...allOf].filter((part) => isRecord(part) && isRecord(part.properties)).length > 1
 }
 
 /** A keyword that Claude enforces, with its inner schemas reduced. `undefined` where Claude does not enforce it. */

@@ -134,16 +134,19 @@ export type ResponsesBody = z.output<typeof responsesBody>
 export function responseInput(body: ResponsesBody): ChatInput {
   const { input, instructions, max_output_tokens, temperature, tools, tool_choice } = body
   const options = givenOptions(body, responsesBody)
-  const inChats = chatOptions(options)
+  const inChats = chatOptions(options, tools)
+  // Only responses take a choice among no tools.
+  const isIdle = !tools && (tool_choice === 'auto' || tool_choice === 'none')
+  const toolChoice = isIdle ? undefined : (tool_choice ?? undefined)
   const said = typeof input === 'string' ? [{ role: 'user' as const, content: input }] : messagesOf(input)
   return {
     messages: [...(instructions ? [{ role: 'system' as const, content: instructions }] : []), ...said],
     outputTokensMax: max_output_tokens ?? undefined,
     temperature: temperature ?? undefined,
     tools: tools?.map(toolOf),
-    toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.name } : (tool_choice ?? undefined),
+    toolChoice: typeof toolChoice === 'object' ? { name: toolChoice.name } : toolChoice,
     dialectOptions: {
-      'openai-responses': options,
+      'openai-responses': isIdle ? { ...options, tool_choice } : options,
       'openai-chat': inChats,
       'anthropic-messages': messagesOptions(inChats, tools),
     },

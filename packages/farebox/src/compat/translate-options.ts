@@ -26,12 +26,18 @@ export function responsesOptions(options: Options): Record<string, unknown> {
   }
 }
 
-/** Translates parameters of responses to those of chat completions. Leaves out what these do not know, such as `truncation`. */
-export function chatOptions(options: Options): Record<string, unknown> {
+/**
+ * Translates parameters of responses to those of chat completions. Leaves out what these do not know, such as `truncation`.
+ *
+ * @param tools  the caller's. Chat completions refuse to be told how to call none
+ */
+export function chatOptions(options: Options, tools: readonly unknown[] | null | undefined): Record<string, unknown> {
   const text = isRecord(options.text) ? options.text : {}
   const reasoning = isRecord(options.reasoning) ? options.reasoning : {}
+  const { parallel_tool_calls, ...others } = shared(options)
   return {
-    ...shared(options),
+    ...others,
+    ...(tools?.length && given({ parallel_tool_calls })),
     ...(isRecord(text.format) && { response_format: chatFormat(text.format) }),
     ...given({ verbosity: text.verbosity, reasoning_effort: reasoning.effort }),
   }

@@ -28,6 +28,7 @@ const KIND_BY_CODE: ReadonlyMap<string, ProviderErrorKind> = new Map([
   ['credit_balance_too_low', 'quota_exhausted'],
   ['content_filtered', 'content_policy'],
   ['long_context_refused', 'unsupported'],
+  ['schema_refused', 'unsupported'],
 ])
 
 /**
@@ -40,7 +41,18 @@ const CODE_BY_WORDS: readonly [RegExp, string][] = [
   [/blocked by (?:our )?content filter/i, 'content_filtered'],
   // A 429 by its status. It refuses long prompts only.
   [/\blong context\b.*\b(?:not yet available|requests)\b/i, 'long_context_refused'],
+  // What Claude cannot be held to, other models can: `output_config.format.schema: For 'object' type, …`.
+  [/^output_(?:config\.)?format\b/, 'schema_refused'],
 ]
+
+/** Our names for what Anthropic refused of a request. */
+const PARAMETER_BY_CODE: ReadonlyMap<unknown, string> = new Map([
+  ['long_context_refused', 'messages'],
+  ['schema_refused', 'response_format'],
+])
+
+/** The field that a refusal begins with: "messages.1: `tool_use` ids were found without …". */
+const REFUSED_FIELD = /^(messages|system|tools|tool_choice|stop_sequences|max_tokens|temperature|thinking)[.:]/
 
 /** SDKs before 1 leave the type in the body, whose shape is `{ type: 'error', error: { type, message } }`. */
 function read(error: Record<string, unknown>) {
@@ -48,11 +60,8 @@ function read(error: Record<string, unknown>) {
   const told = asRecord(body?.error) ?? body
   const code = error.errorCode ?? asRecord(told?.details)?.error_code
   const found = code ?? codeByWords(told?.message)
-  return {
-    code: found,
-    type: error.type ?? told?.type,
-    ...(found === 'long_context_refused' && { param: 'messages' }),
-  }
+  const [, field] = REFUSED_FIELD.exec(String(told?.message)) ?? []
+  return { code: found, type: error.type ?? told?.type, param: PARAMETER_BY_CODE.get(found) ?? field }
 }
 
 function codeByWords(message: unknown): string | undefined {

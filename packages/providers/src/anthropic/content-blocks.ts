@@ -82,12 +82,14 @@ function imageSource(provider: string, url: string): Anthropic.Base64ImageSource
   if (/^https?:/i.test(url)) return { type: 'url', url }
   const comma = url.indexOf(',')
   const head = comma < 0 ? '' : url.slice(0, comma).toLowerCase()
-  const [, mediaType] = /^data:(image\/(?:jpeg|png|gif|webp));/.exec(head) ?? []
-  if (mediaType === undefined || !head.endsWith(';base64')) {
+  const [, format] = /^data:image\/(jpe?g|png|gif|webp);/.exec(head) ?? []
+  if (format === undefined || !head.endsWith(';base64')) {
     const message = `${provider} reads images of https: URLs, and of data: URLs with JPEG, PNG, GIF or WebP in base64`
     throw new ProviderError(message, { provider, kind: 'unsupported', providerParameter: 'image_url' })
   }
-  return { type: 'base64', media_type: mediaType as Anthropic.Base64ImageSource['media_type'], data: url.slice(comma + 1) }
+  // Many write `image/jpg`, which other providers read.
+  const mediaType = `image/${format === 'jpg' ? 'jpeg' : format}` as Anthropic.Base64ImageSource['media_type']
+  return { type: 'base64', media_type: mediaType, data: url.slice(comma + 1) }
 }
 
 function toolUse({ name, arguments: given }: ToolCall, id: string): Anthropic.ToolUseBlockParam {

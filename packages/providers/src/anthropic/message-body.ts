@@ -39,6 +39,9 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
   }
   const most = outputTokensMax(model)
   const effort = asRecord(providerOptions.output_config)?.effort
+  // Anthropic refuses a choice among no tools. One that demands a tool stays, so that it does.
+  const hasTools = tools !== undefined || providerOptions.tools !== undefined
+  const isChoice = toolChoice !== undefined && (hasTools || (toolChoice !== 'auto' && toolChoice !== 'none'))
   const isThinkingLeftOpen = providerOptions.thinking === undefined && (effort ?? undefined) === undefined
   return {
     model,
@@ -48,7 +51,7 @@ function fields({ name, outputTokensMax }: Limits, request: ChatRequest) {
     ...(temperature === undefined || !takesTemperature(model) ? {} : { temperature: Math.min(temperature, 1) }),
     ...(stop === undefined ? {} : { stop_sequences: [...stop] }),
     ...(tools === undefined ? {} : { tools: tools.map(tool) }),
-    ...(toolChoice === undefined ? {} : { tool_choice: choice(toolChoice, asRecord(providerOptions.tool_choice)) }),
+    ...(isChoice ? { tool_choice: choice(toolChoice, asRecord(providerOptions.tool_choice)) } : {}),
     ...(isThinkingLeftOpen && thinksUnlessTold(model) ? { thinking: { type: 'disabled' as const } } : {}),
   }
 }
