@@ -1,7 +1,7 @@
 import type OpenAI from 'openai'
 import { readWav } from '../../packages/providers/src/adapter/wav.ts'
 import type { Fault } from './faults.ts'
-import { type Exchange, type Loopback, serverSentEvent, startLoopback } from './loopback-server.ts'
+import { type Exchange, type Loopback, type SocketExchange, serverSentEvent, startLoopback } from './loopback-server.ts'
 import {
   type ChatAnswer,
   type ChatAsked,
@@ -32,6 +32,8 @@ export interface OpenaiLoopbackOptions {
   repeatsUsage?: boolean
   /** When a conversation tells what its user said, if it is asked to. @defaultValue at_once */
   transcripts?: RealtimeTranscripts
+  /** Hears of each websocket that is opened, before anything is said over it. */
+  onSocket?: (socket: SocketExchange['socket']) => void
   /** What a transcription is answered with. @defaultValue a fixed question, and the length of the audio */
   transcribe?: (audio: Uint8Array) => TranscriptionAnswer
   /** The bytes of a speech, in chunks as they are streamed. @defaultValue three chunks that depend on the text */
@@ -148,7 +150,10 @@ export async function startOpenaiLoopback(options: OpenaiLoopbackOptions = {}): 
     prefix: '/v1',
     serve,
     admit: ({ path, headers }) => (path !== '/realtime' ? 404 : headers.authorization === `Bearer ${apiKey}` ? undefined : 401),
-    connect: (exchange) => holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options),
+    connect: (exchange) => {
+      options.onSocket?.(exchange.socket)
+      holdSession(exchange, (said) => options.converse?.(said) ?? {}, heard, options)
+    },
   })
   return { ...loopback, apiKey, heard }
 }

@@ -15,7 +15,7 @@ import {
 } from '../loopback/cartesia.ts'
 import type { Fault } from '../loopback/faults.ts'
 import { optionsFor } from './cartesia-harness.ts'
-import { collect, failureOf, meters } from './outcomes.ts'
+import { collect, failureOf, meters, settle } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
@@ -31,6 +31,7 @@ beforeEach(() => {
   process.on('unhandledRejection', note)
 })
 afterEach(async () => {
+  vi.useRealTimers()
   vi.unstubAllEnvs()
   await loopback?.close()
   loopback = undefined
@@ -325,6 +326,31 @@ describe('a transcription by Cartesia', () => {
       expect(error).toMatchObject({ kind: 'incomplete', usage: { certainty: 'floor' } })
       expect(meters(error.usage)).toEqual({ duration: '1' })
     }
+  })
+
+  it('of live sound that the provider stops taking breaks off, and counts only what it took', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let held: WebSocket | undefined
+    const onSocket = (socket: WebSocket) => {
+      held = socket
+      socket.pause()
+    }
+    const { adapter } = await open({}, { onSocket })
+    let pieces = 0
+    const plenty = async function* () {
+      for (; pieces < 1_000; pieces += 1) yield new Uint8Array(65_536)
+    }
+    const failure = failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: plenty() }, context)))
+    await expect.poll(() => held).toBeDefined()
+    const offered = await settle(() => pieces)
+    await vi.advanceTimersByTimeAsync(35_000)
+    const error = await failure
+    expect(error).toMatchObject({ kind: 'network', isRetryable: true, usage: { certainty: 'floor' } })
+    const [counted] = Object.values(meters(error.usage))
+    // The buffer holds four pieces before it is full.
+    expect(Number(counted) * 8_000).toBeLessThanOrEqual((offered - 3) * 65_536)
+    expect(vi.getTimerCount()).toBe(0)
+    held?.terminate()
   })
 
   it('stops the provider and leaves the sound alone at an abort', async () => {

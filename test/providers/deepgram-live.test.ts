@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { type DeepgramLoopback, type DeepgramLoopbackOptions, startDeepgramLoopback } from '../loopback/deepgram.ts'
 import { liveMetadata, liveResults } from '../loopback/deepgram-answers.ts'
-import { collect, failureOf } from './outcomes.ts'
+import { collect, failureOf, settle } from './outcomes.ts'
 
 const format = { encoding: 'pcm_s16le', sampleRate: 16_000 } as const
 const TENTH_BYTES = 3_200
@@ -379,6 +379,51 @@ describe('a live transcription that is given up', () => {
     expect(Number(seconds(error.usage)) * 32_000).toBeLessThan(offered)
   })
 
+  it('because it takes no more sound tells what it took, instead of waiting for ever', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let held: WebSocket | undefined
+    const { server, listen } = await open({
+      onSocket: (socket) => {
+        held = socket
+        socket.pause()
+      },
+    })
+    let pieces = 0
+    const failure = failureOf(collect(listen({ audio: tenths(1_000, () => (pieces += 1), 65_536) })))
+    await expect.poll(() => held).toBeDefined()
+    const offered = (await settle(() => pieces)) * 65_536
+    await vi.advanceTimersByTimeAsync(35_000)
+    const error = await failure
+    expect(error).toMatchObject({ kind: 'incomplete', providerCode: 'ETIMEDOUT', usage: { certainty: 'floor' } })
+    expect(Number(seconds(error.usage)) * 32_000).toBeLessThan(offered)
+    expect(vi.getTimerCount()).toBe(0)
+    held?.resume()
+    expect(await server.closed).toBe(1006)
+  })
+
+  it('does not come while a little of the sound leaves now and then', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let held: WebSocket | undefined
+    const { listen } = await open({
+      onSocket: (socket) => {
+        held = socket
+        socket.pause()
+      },
+    })
+    let pieces = 0
+    const events = collect(listen({ audio: tenths(400, () => (pieces += 1), 65_536) }))
+    await expect.poll(() => held).toBeDefined()
+    for (let rounds = 0; rounds < 3; rounds += 1) {
+      const before = await settle(() => pieces)
+      await vi.advanceTimersByTimeAsync(25_000)
+      held?.resume()
+      await expect.poll(() => pieces, { interval: 1 }).toBeGreaterThan(before)
+      held?.pause()
+    }
+    held?.resume()
+    expect((await events).at(-1)?.type).toBe('finish')
+  })
+
   it('is cut where nobody answers its goodbye, for which the process would wait', async () => {
     let held: WebSocket | undefined
     const { server, listen } = await open({ onSocket: (socket) => (held = socket) })
@@ -492,17 +537,6 @@ function connections({ url }: DeepgramLoopback): number {
   const port = Number(new URL(url).port)
   const { _getActiveHandles: held } = process as unknown as { _getActiveHandles(): unknown[] }
   return held.call(process).filter((each) => each instanceof Socket && [each.localPort, each.remotePort].includes(port)).length
-}
-
-/** A count, once it has not grown for a while, in which this process ran: a timer that is late says nothing. */
-async function settle(count: () => number): Promise<number> {
-  let before = count()
-  for (let looks = 0; looks < 10; looks += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    if (count() !== before) looks = 0
-    before = count()
-  }
-  return before
 }
 
 function usageOf(events: readonly TranscriptEvent[]): Usage | undefined {

@@ -6,7 +6,7 @@ import OpenAI6 from 'openai6'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { at } from './openai-harness.ts'
-import { collect, failureOf, meters } from './outcomes.ts'
+import { collect, failureOf, meters, settle } from './outcomes.ts'
 
 const context = { signal: new AbortController().signal, attemptId: 'a1' }
 const PCM: SoundFormat = { encoding: 'pcm_s16le', sampleRate: 24_000 }
@@ -15,7 +15,10 @@ const words = new Uint8Array(800).fill(0x55)
 const silence = new Uint8Array(4_000).fill(0xff)
 
 let loopback: OpenaiLoopback | undefined
-afterEach(() => loopback?.close())
+afterEach(() => {
+  vi.useRealTimers()
+  return loopback?.close()
+})
 
 async function open(given: OpenaiLoopbackOptions = {}, options: (server: OpenaiLoopback) => OpenaiOptions = at) {
   loopback = await startOpenaiLoopback(given)
@@ -361,6 +364,28 @@ describe('a conversation that breaks', () => {
     await server.requests[0]?.abandoned
     await new Promise(setImmediate)
     expect(server.invoice[0]?.outcome).toBe('broken')
+  })
+
+  it('because the server takes no more of it, though it stays connected, does not wait for ever', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let end = () => {}
+    const { adapter } = await open({
+      onSocket: (socket) => {
+        socket.on('message', (data) => String(data).includes('append') && socket.pause())
+        end = () => socket.terminate()
+      },
+    })
+    let pieces = 0
+    const plenty = async function* (): AsyncGenerator<RealtimeInput> {
+      for (; pieces < 1_000; pieces += 1) yield { type: 'audio', audio: new Uint8Array(65_536) }
+    }
+    const failure = failureOf(collect(adapter.converse?.(talk(plenty()), context)))
+    await expect.poll(() => pieces).toBeGreaterThan(5)
+    expect(await settle(() => pieces)).toBeLessThan(1_000)
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(await failure).toMatchObject({ kind: 'incomplete', providerCode: 'ETIMEDOUT' })
+    expect(vi.getTimerCount()).toBe(0)
+    end()
   })
 
   it('lets go of its input when the reader leaves', async () => {

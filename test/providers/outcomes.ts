@@ -23,3 +23,14 @@ export async function failureOf(work: Promise<unknown> | undefined): Promise<Pro
 export function meters(usage: Usage | undefined): Record<string, string> {
   return Object.fromEntries((usage?.quantities ?? []).map(({ meter, quantity }) => [meter, formatQuantity(quantity)]))
 }
+
+/** A count, once it has not grown for a while, in which this process ran: a timer that is late says nothing. */
+export async function settle(count: () => number): Promise<number> {
+  let before = count()
+  for (let looks = 0; looks < 10; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (count() !== before) looks = 0
+    before = count()
+  }
+  return before
+}

@@ -145,12 +145,17 @@ export class ProvidersFailedError extends FareboxError {
   override readonly isRetryable: boolean
   /** The providers that were tried, and how each failed. */
   readonly attempts: readonly { provider: string; kind: string }[]
-  /** How long the provider asked to wait before a retry. */
+  /** How long to wait before a retry: the shortest time that a provider asked for, at most five minutes. */
   readonly retryAfterMs: number | undefined
   /** For `REQUEST_REJECTED`: the parameter that the last provider found wrong, as it names it. */
   readonly parameter: string | undefined
 
-  constructor(code: ProvidersFailedError['code'], attempts: ProvidersFailedError['attempts'], cause: unknown) {
+  constructor(
+    code: ProvidersFailedError['code'],
+    attempts: ProvidersFailedError['attempts'],
+    cause: unknown,
+    retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined,
+  ) {
     const rejection = code === 'REQUEST_REJECTED' && isProviderError(cause) ? cause : undefined
     const fault = rejection ? faultOf(rejection) : ''
     const tried = attempts.map(({ provider, kind }) => `${provider} ${kind}`).join(', ') + fault
@@ -158,11 +163,17 @@ export class ProvidersFailedError extends FareboxError {
     this.code = code
     const isLasting = code === 'PROVIDERS_FAILED' && attempts.length > 0 && attempts.every(({ kind }) => LASTING.has(kind))
     this.isRetryable = code !== 'REQUEST_REJECTED' && code !== 'OUTCOME_UNKNOWN' && !isLasting
-    this.retryAfterMs = isProviderError(cause) ? cause.retryAfterMs : undefined
+    this.retryAfterMs = retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, RETRY_AFTER_MS_MAX)
     this.parameter = rejection && parameterOf(rejection)
     this.attempts = attempts
   }
 }
+
+/**
+ * The longest wait that callers are told. A provider may ask for a day, or for years, where its clock is wrong. Routing rests no
+ * provider for longer by default, and asks again then.
+ */
+const RETRY_AFTER_MS_MAX = 300_000
 
 /**
  * Failures that last until somebody mends their cause: a key, a bill, the name of a model, or a package that is missing. Another try

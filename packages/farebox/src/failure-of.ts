@@ -12,33 +12,42 @@ export function failureOf(
     provider: candidate.offer.provider,
     kind: errorKind ?? 'failed',
   }))
+  const failed = (code: ProvidersFailedError['code'], cause: unknown) =>
+    new ProvidersFailedError(code, attempts, cause, shortestWait(outcome.attempts))
   switch (outcome.status) {
     case 'left':
-      if (operation === 'call' && attempts.length > 0) return new ProvidersFailedError('OUTCOME_UNKNOWN', attempts, undefined)
+      if (operation === 'call' && attempts.length > 0) return failed('OUTCOME_UNKNOWN', undefined)
       return new CallerLeftError('the caller left before an answer began')
     case 'refused':
-      return outcome.error
-        ? new ProvidersFailedError('PROVIDERS_FAILED', attempts, outcome.error)
-        : errorOfRefusal(outcome.refusal)
+      return outcome.error ? failed('PROVIDERS_FAILED', outcome.error) : errorOfRefusal(outcome.refusal)
     case 'failed': {
       const { kind } = outcome.error
-      if (operation === 'call' && !NOT_DIALLED.has(kind))
-        return new ProvidersFailedError('OUTCOME_UNKNOWN', attempts, outcome.error)
+      if (operation === 'call' && !NOT_DIALLED.has(kind)) return failed('OUTCOME_UNKNOWN', outcome.error)
       if (kind === 'invalid_request' || kind === 'content_policy' || kind === 'context_too_long') {
-        return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
+        return failed('REQUEST_REJECTED', outcome.error)
       }
       // An unsupported parameter is the caller's mistake. Without one, the cause may be a package that is not installed.
       if (attempts.every((attempt) => attempt.kind === 'unsupported') && outcome.error.providerParameter !== undefined) {
-        return new ProvidersFailedError('REQUEST_REJECTED', attempts, outcome.error)
+        return failed('REQUEST_REJECTED', outcome.error)
       }
       // If no attempt was made, `every` is true, and the error tells why there was none.
       if (kind === 'rate_limited' && attempts.every((attempt) => attempt.kind === 'rate_limited')) {
-        return new ProvidersFailedError('PROVIDERS_BUSY', attempts, outcome.error)
+        return failed('PROVIDERS_BUSY', outcome.error)
       }
       const isTimeout = outcome.cause === 'deadline' || kind === 'timeout'
-      return new ProvidersFailedError(isTimeout ? 'PROVIDER_TIMEOUT' : 'PROVIDERS_FAILED', attempts, outcome.error)
+      return failed(isTimeout ? 'PROVIDER_TIMEOUT' : 'PROVIDERS_FAILED', outcome.error)
     }
   }
+}
+
+/**
+ * The shortest time that one of the providers asked to wait, by what each said last. One that may answer at once asks for none, and
+ * one that lacks a key or a model is not worth waiting for. `undefined`: no attempt tells.
+ */
+function shortestWait(attempts: AttemptOutcome<unknown, Refusal>['attempts']): number | undefined {
+  const last = new Map(attempts.map(({ candidate, error }) => [candidate, error]))
+  const waits = [...last.values()].flatMap((error) => (error?.isRetryable ? [error.retryAfterMs ?? 0] : []))
+  return waits.length > 0 ? Math.min(...waits) : undefined
 }
 
 /** Failures after which a provider has certainly not dialled. */

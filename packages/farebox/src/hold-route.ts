@@ -38,6 +38,7 @@ import { type BookPrices, checkReported, isUnpriceable } from './book-prices.ts'
 import type { Envelope } from './envelope.ts'
 import { errorOfRefusal, errorOfRoute, RequestLimitError, ServiceNotAllowedError } from './errors.ts'
 import { knownPart } from './known-part.ts'
+import { renewKey } from './renew-key.ts'
 import { requestLimit } from './request-limit.ts'
 import type { CallObserver } from './telemetry/call-observer.ts'
 
@@ -110,6 +111,8 @@ const REPLANS_MAX = 3
  * Chooses a route and places the hold for its price, as one decision. The first plan assumes that everything is affordable, so
  * that the usual case asks the ledger only once. If the ledger refuses, it says what is affordable, and the next plan looks for a
  * cheaper route. The workflow opens with the hold, and so stays unopened if no provider can serve the request.
+ *
+ * @throws {UnauthorizedError} the API key was revoked or has expired
  */
 export async function holdRoute(
   parts: MeterParts,
@@ -117,6 +120,8 @@ export async function holdRoute(
   request: RouteRequest,
   { ttlMs }: { ttlMs: number },
 ): Promise<HeldRoute> {
+  const renewal = renewKey(parts, payer)
+  if (renewal) await renewal
   const at = parts.prices.now()
   const prices = parts.prices.asOf(at)
   const allowed = whatIsAllowed({ catalog: parts.catalog, prices }, payer, request)

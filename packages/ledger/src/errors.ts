@@ -139,6 +139,8 @@ export class LedgerInternalError extends FareboxError {
 /** Thrown when the database's tables are missing, or older or newer than this code. */
 export class SchemaVersionError extends FareboxError {
   override readonly code = 'SCHEMA_VERSION'
+  /** The message is for operators. */
+  override readonly isSafe = false
 }
 
 /** The error for a database that was never migrated. */

@@ -1,7 +1,7 @@
 import type { PresentedKey } from './key-ring.ts'
 
 /** How long a key stays cached after it was read, which is how long a revocation elsewhere can take to have effect. */
-const TTL_MS = 10_000
+export const KEY_TTL_MS = 10_000
 const KEYS_MAX = 10_000
 
 interface Known {
@@ -23,7 +23,7 @@ export class KeyCache {
   get(hash: string): PresentedKey | undefined {
     const known = this.#keys.get(hash)
     if (!known) return undefined
-    if (performance.now() - known.readAt >= TTL_MS) {
+    if (performance.now() - known.readAt >= KEY_TTL_MS) {
       this.#keys.delete(hash)
       return undefined
     }

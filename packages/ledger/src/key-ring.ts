@@ -1,7 +1,7 @@
 import type { Service } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, isSameHash } from './api-key-secret.ts'
 import type { LedgerDriver, Query } from './driver.ts'
-import { KeyCache } from './key-cache.ts'
+import { KEY_TTL_MS, KeyCache } from './key-cache.ts'
 import { type KeyUse, KeyUses, type KnownUse } from './key-uses.ts'
 import type { ApiKeySummary, AuthenticatedKey, KeyService } from './reader.ts'
 import type { ApiKeyRow, ApiKeyServiceRow, TableName } from './rows.ts'
@@ -22,6 +22,8 @@ export class KeyRing {
   readonly #clock: StoreClock
   readonly #known = new KeyCache()
   readonly #uses: KeyUses
+  /** When keys that were handed out were read, on the monotonic clock, and how many changes of keys were known then. */
+  readonly #readings = new WeakMap<AuthenticatedKey, { readAt: number; forgotten: number }>()
 
   /** @param write  stores when a key was used */
   constructor(reads: LedgerDriver, write: (use: KeyUse) => Promise<unknown>) {
@@ -42,6 +44,17 @@ export class KeyRing {
   known(secret: string): AuthenticatedKey | undefined {
     const presented = isOfLength(secret) ? this.#known.get(apiKeyHash(secret)) : undefined
     return presented && this.#use(presented)
+  }
+
+  /**
+   * A key that was handed out earlier, as it is now: the same object where it was read a moment ago, and no key was changed here
+   * since. A secret that was rotated away does not matter: it is the same key.
+   */
+  current(key: AuthenticatedKey): AuthenticatedKey | undefined | Promise<AuthenticatedKey | undefined> {
+    const reading = this.#readings.get(key)
+    const isFresh = reading?.forgotten === this.#known.forgotten && performance.now() - reading.readAt < KEY_TTL_MS
+    if (!isFresh) return this.#readAgain(key)
+    return this.#hasExpired(key.expiresAt) ? undefined : key
   }
 
   /** The key with a prefix, which may be the prefix of an earlier secret. */
@@ -90,9 +103,27 @@ export class KeyRing {
     if (!isCurrent && !(row.previousHash !== null && isSameHash(row.previousHash, hash))) return undefined
     const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
     const until = isCurrent ? row.expiresAt : row.previousUntil
-    const presented = { key: keyOf(row, services), use: this.#uses.learn(row), until }
+    const presented = { key: this.#handOut(row, services, forgotten), use: this.#uses.learn(row), until }
     this.#known.set(hash, presented, forgotten)
     return presented
+  }
+
+  async #readAgain({ accountId, apiKeyId }: AuthenticatedKey): Promise<AuthenticatedKey | undefined> {
+    const { forgotten } = this.#known
+    const [row] = await this.#rows('api_keys', 'WHERE account_id = ? AND api_key_id = ?', [accountId, apiKeyId])
+    if (!row || row.revokedAt !== null) return undefined
+    const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
+    return this.#hasExpired(row.expiresAt) ? undefined : this.#handOut(row, services, forgotten)
+  }
+
+  #hasExpired(until: number | null): boolean {
+    return until !== null && until <= this.#clock.reckon()
+  }
+
+  #handOut(row: ApiKeyRow, services: readonly ApiKeyServiceRow[], forgotten: number): AuthenticatedKey {
+    const key = keyOf(row, services)
+    this.#readings.set(key, { readAt: performance.now(), forgotten })
+    return key
   }
 
   async #rowByPrefix(prefix: string): Promise<ApiKeyRow | undefined> {

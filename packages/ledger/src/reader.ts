@@ -484,6 +484,15 @@ export abstract class LedgerReader {
     return this.#keys.known(secret)
   }
 
+  /**
+   * An API key that {@link authenticate} found earlier, as it is now, or `undefined` if it was revoked or has expired since. Meant
+   * for work that outlives its request. Answers without waiting where the key was read within ten seconds and this process has
+   * changed none since. A secret that was rotated away does not end the key.
+   */
+  currentKey(key: AuthenticatedKey): AuthenticatedKey | undefined | Promise<AuthenticatedKey | undefined> {
+    return this.#keys.current(key)
+  }
+
   /** The API key with a prefix, valid or not, or `undefined` if there is none. Prefixes from before a rotation work too. */
   apiKey(prefix: string): Promise<ApiKeySummary | undefined> {
     return this.#keys.byPrefix(checkText('prefix', prefix))

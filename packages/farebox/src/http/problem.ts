@@ -24,6 +24,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   MAXIMUM_CHARGE: 402,
   SERVICE_NOT_ALLOWED: 403,
   ACCOUNT_FROZEN: 403,
+  INVALID_SIGNATURE: 403,
   ROUTE_NOT_FOUND: 404,
   MODEL_NOT_FOUND: 404,
   AGENT_NOT_FOUND: 404,
@@ -33,6 +34,7 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   API_KEY_NOT_FOUND: 404,
   USAGE_NOT_FOUND: 404,
   GRANT_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
   IDEMPOTENCY_CONFLICT: 409,
   IDEMPOTENCY_IN_PROGRESS: 409,
   ANSWER_NOT_KEPT: 409,
@@ -61,11 +63,13 @@ export const statusOfCode: Readonly<Record<string, number>> = {
   PROVIDERS_FAILED: 502,
   OUTCOME_UNKNOWN: 502,
   STREAM_CUT: 502,
+  PROVIDER_ERROR: 502,
   NO_PROVIDER: 503,
   LEDGER_UNAVAILABLE: 503,
   LEDGER_OVERLOADED: 503,
   LEDGER_CLOSED: 503,
   USAGE_SPOOLED: 503,
+  SCHEMA_VERSION: 503,
   PROVIDER_TIMEOUT: 504,
   REQUEST_TIMEOUT: 504,
 }
@@ -86,6 +90,7 @@ type WireNames = Readonly<Record<string, string>>
 /** Public messages for errors whose own messages are not safe to show. */
 const SAFE_WORDS: Readonly<Record<string, string>> = {
   LEDGER_UNAVAILABLE: 'the ledger cannot be reached: nothing is lost, try again under the same idempotency key',
+  SCHEMA_VERSION: 'the ledger is being set up or brought up to date: nothing is lost, try again later',
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -197,5 +202,7 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
     return { limit, limit_name: limitName, retry_after: Math.max(1, Math.ceil(retryAfterMs / 1000)) }
   }
   const waitMs = error instanceof ProvidersFailedError || error instanceof LedgerOverloadedError ? error.retryAfterMs : undefined
-  return error.isRetryable ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}
+  // An operator makes the tables, or updates the server. Nothing that this process tries again by itself would help.
+  const isWorthwhile = error.isRetryable || error.code === 'SCHEMA_VERSION'
+  return isWorthwhile ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}
 }

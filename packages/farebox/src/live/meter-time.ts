@@ -5,6 +5,7 @@ import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
 import { atLeastOne } from '../hold-route.ts'
+import { renewKey } from '../renew-key.ts'
 import { requestLimit } from '../request-limit.ts'
 import { safeListener } from '../safe-listener.ts'
 import { quantitiesJson } from '../settle-call.ts'
@@ -35,6 +36,7 @@ interface TimeParts extends LiveParts {
 /**
  * Meters time that the host's own code spends with a provider.
  *
+ * @throws {UnauthorizedError} the API key was revoked or has expired
  * @throws {ServiceNotAllowedError} the key may not use the service, or the provider
  * @throws {RequestLimitError} even the first seconds cost more than the configuration or the key allows per request
  * @throws {PriceNotFoundError} the provider has no price per time
@@ -45,6 +47,8 @@ export async function meterTime({ parts, payer, runner, metadata }: TimeParts, i
   for (const [name, value] of Object.entries({ reserveSeconds, lowSeconds })) {
     if (!(Number.isFinite(value) && value >= 0)) throw new InvalidOptionError(`${name} must be seconds from 0, received ${value}`)
   }
+  const renewal = renewKey(parts, payer)
+  if (renewal) await renewal
   const { accountId, envelope, apiKey, userId } = payer
   if (apiKey && !keyPermission(apiKey, service, provider)) {
     throw new ServiceNotAllowedError(service, `API key ${apiKey.prefix} may not use ${service} of ${provider}`)

@@ -12,7 +12,7 @@ export function base64OfBytes(bytes: Uint8Array): string {
 }
 
 /** Joins chunks into one array. */
-export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
+export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
   let offset = 0
   for (const chunk of chunks) {

@@ -1,4 +1,5 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type AnthropicClient, type AnthropicConnection, loadAnthropicClient } from './anthropic-client.ts'
 import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
@@ -79,7 +80,7 @@ function connect(
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
     baseURL: options.baseURL ?? 'https://api.anthropic.com',
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    fetch: boundedFetch(options.fetch),
   }
   const needs = '"@anthropic-ai/sdk" (>=0.60 <2)'
   return {

@@ -1,4 +1,5 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type CartesiaClient, type CartesiaConnection, loadCartesiaClient, pinnedHeaders } from './cartesia-client.ts'
 import { CARTESIA_VOICE, type CartesiaModels, cartesiaModels, cartesiaOffers } from './cartesia-offers.ts'
@@ -85,7 +86,7 @@ function connect(name: string, options: CartesiaOptions, availability: Availabil
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
     baseURL: options.baseURL ?? 'https://api.cartesia.ai',
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    fetch: boundedFetch(options.fetch),
   }
   const { client, now } = options
   const needs = '"@cartesia/cartesia-js" (^4.2)'

@@ -1,5 +1,6 @@
 import { ProviderError } from '@farebox/core'
 import type { Call } from '../adapter/call.ts'
+import { inPieces } from '../adapter/outflow.ts'
 import type { HeardSound } from './heard-sound.ts'
 import type { TranscriptSocket } from './transcript-socket.ts'
 
@@ -27,14 +28,17 @@ export async function feedSound(
   for (;;) {
     const step = await pieces.next().catch((cause: unknown) => {
       const message = `the sound for ${provider} failed before its end`
-      throw new ProviderError(message, { provider, kind: 'aborted', usage: heard.usage(), cause })
+      throw new ProviderError(message, { provider, kind: 'aborted', usage: heard.usage(socket.pendingBytes()), cause })
     })
     if (call.signal.aborted) return
     if (step.done) break
-    if (!socket.hear(step.value)) return
-    heard.add(step.value.length)
-    while (socket.pendingBytes() > PENDING_MAX && !call.signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    for (const piece of inPieces(step.value)) {
+      if (!socket.hear(piece)) return
+      heard.add(piece.length)
+      while (socket.pendingBytes() > PENDING_MAX) {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+        if (call.signal.aborted) return
+      }
     }
   }
   call.signal.removeEventListener('abort', stop)

@@ -37,10 +37,11 @@ export class HeardSound {
    * yields no transcript. It is `derived` if the provider reported more than we sent: a transcript repeated or included earlier
    * ones.
    *
+   * @param pendingBytes what of it has not left this machine, and so was not heard
    * @returns `undefined` before we sent any audio
    */
-  usage(): Usage | undefined {
-    const sent = quantity(soundSeconds(this.#bytes, this.#format))
+  usage(pendingBytes: number): Usage | undefined {
+    const sent = quantity(soundSeconds(Math.max(0, this.#bytes - pendingBytes), this.#format))
     const reported = this.#reported ?? microUnits(0n)
     if (sent === 0n) return undefined
     const raw = this.#reported === undefined ? undefined : { duration: this.reportedSeconds }

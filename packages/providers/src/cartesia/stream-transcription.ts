@@ -57,25 +57,35 @@ export async function* streamTranscription(
         case 'error':
           throw event
         case 'closed': {
-          const facts = { what: 'the transcript', code: Number(event.code), isAnswering, usage: heard.usage(), requestId }
+          const facts = {
+            what: 'the transcript',
+            code: Number(event.code),
+            isAnswering,
+            usage: heard.usage(socket.pendingBytes()),
+            requestId,
+          }
           throw closedSocketError(name, facts)
         }
         case 'done':
           // `done` should answer our end of audio. If it arrives earlier, Cartesia did not hear everything.
-          if (!heard.isWhole) throw incomplete(name, 'the transcript', { usage: heard.usage(), requestId })
+          if (!heard.isWhole) throw incomplete(name, 'the transcript', { usage: heard.usage(socket.pendingBytes()), requestId })
           isDone = true
       }
     }
     socket.close()
     socket = undefined
   } catch (thrown) {
-    throw cartesiaError(connection, thrown, { signal: context.signal, isAnswering, usage: heard.usage() })
+    throw cartesiaError(connection, thrown, {
+      signal: context.signal,
+      isAnswering,
+      usage: heard.usage(socket?.pendingBytes() ?? 0),
+    })
   } finally {
     call.end()
     socket?.cut()
   }
   const durationSeconds = heard.reportedSeconds
-  const usage = heard.usage()
+  const usage = heard.usage(0)
   yield {
     type: 'finish',
     model,

@@ -2,13 +2,14 @@ import type { ManualFinalizeWS } from '@cartesia/cartesia-js/resources/stt/manua
 import type { WebSocket } from 'ws'
 import { asRecord } from '../adapter/answer.ts'
 import { type EventQueue, eventQueue } from '../adapter/event-queue.ts'
+import { Outflow } from '../adapter/outflow.ts'
 import { closeSocket, cutSocket } from '../adapter/socket-end.ts'
 import { socketFailure } from './cartesia-error.ts'
 import { containThrows } from './contain-throws.ts'
 
 /** The websocket of a live transcription. */
 export interface TranscriptSocket {
-  /** The provider's events, plus our own `open` and `closed`. A failure comes after all earlier events. */
+  /** The provider's events, plus our own `open` and `closed`. A failure, also to take sound, comes after all earlier events. */
   readonly events: EventQueue<Record<string, unknown>>
   /** Sends audio. @returns `false` if the connection has ended, which `events` also reports */
   hear(sound: Uint8Array): boolean
@@ -36,18 +37,25 @@ export function transcriptSocket(emitter: ManualFinalizeWS): TranscriptSocket {
   // Always a `ws` socket, because `loadSocketClasses` requires `ws`.
   const platformSocket = emitter.socket.platformSocket as WebSocket
   containThrows(platformSocket, events.fail)
+  const outflow = new Outflow(() => platformSocket.bufferedAmount, events.fail)
   return {
     events,
     hear: (sound) => {
       if (platformSocket.readyState !== platformSocket.OPEN) return false
-      emitter.sendRaw(sound)
+      outflow.send(() => emitter.sendRaw(sound))
       return true
     },
     pendingBytes: () => platformSocket.bufferedAmount,
     finish: () => {
       if (platformSocket.readyState === platformSocket.OPEN) emitter.send('close')
     },
-    close: () => closeSocket(platformSocket),
-    cut: () => cutSocket(platformSocket),
+    close: () => {
+      outflow.stop()
+      closeSocket(platformSocket)
+    },
+    cut: () => {
+      outflow.stop()
+      cutSocket(platformSocket)
+    },
   }
 }

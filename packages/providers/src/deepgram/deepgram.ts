@@ -1,4 +1,5 @@
 import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type DeepgramClient, type DeepgramConnection, loadDeepgramClient } from './deepgram-client.ts'
 import { type DeepgramModels, deepgramOffers } from './deepgram-offers.ts'
@@ -77,7 +78,7 @@ function connect(options: DeepgramOptions): DeepgramConnection {
     loadDeepgramClient({
       apiKey: options.apiKey?.trim() ?? '',
       baseUrl: options.baseUrl ?? 'https://api.deepgram.com',
-      fetch: options.fetch,
+      fetch: boundedFetch(options.fetch),
     })
   const needs = '"@deepgram/sdk" (^5.13)'
   return connectSdk<DeepgramClient>({ name, availability, needs, client, now, load })

@@ -1,4 +1,5 @@
 import type { Call } from '../adapter/call.ts'
+import { inPieces } from '../adapter/outflow.ts'
 import type { LiveSocket } from './live-socket.ts'
 
 /** The most bytes to buffer for a slow network: half a minute of telephone audio, or eight seconds of 16 kHz audio. */
@@ -38,13 +39,14 @@ export async function feedSound(socket: LiveSocket, audio: AsyncIterable<Uint8Ar
       const { done, value } = await pieces.next()
       if (call.signal.aborted) return
       if (done) break
-      // Deepgram takes an empty piece for the end.
-      if (value.length === 0) continue
-      isSilent = false
-      if (!attempt(() => socket.sendSound(value))) return
-      while (socket.bufferedBytes() > BUFFERED_BYTES_MAX) {
-        await new Promise((resolve) => setTimeout(resolve, DRAIN_MS))
-        if (call.signal.aborted) return
+      // None of them is empty, which Deepgram takes for the end.
+      for (const piece of inPieces(value)) {
+        isSilent = false
+        if (!attempt(() => socket.sendSound(piece))) return
+        while (socket.bufferedBytes() > BUFFERED_BYTES_MAX) {
+          await new Promise((resolve) => setTimeout(resolve, DRAIN_MS))
+          if (call.signal.aborted) return
+        }
       }
     }
     attempt(() => socket.closeStream())

@@ -1,11 +1,12 @@
 import { asRecord } from '../adapter/answer.ts'
 import type { Call } from '../adapter/call.ts'
 import { type EventQueue, eventQueue } from '../adapter/event-queue.ts'
+import { Outflow } from '../adapter/outflow.ts'
 import { type DeepgramClient, TIMEOUT_SECONDS } from './deepgram-client.ts'
 
 /** An open live connection. */
 export interface LiveSocket {
-  /** Deepgram's messages. After the connection's end, reading throws {@link ConnectionEnded}. */
+  /** Deepgram's messages. After the connection's end, reading throws {@link ConnectionEnded}, or why it takes no more sound. */
   readonly messages: EventQueue<unknown>
   /** The bytes of audio passed to {@link sendSound}. */
   readonly bytesTaken: number
@@ -52,6 +53,7 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   socket.on('message', (message) => messages.push(message))
   socket.connect()
   const wire = await call.race(socket.waitForOpen())
+  const outflow = new Outflow(() => bufferedBytes(wire), messages.fail)
   return {
     messages,
     get bytesTaken() {
@@ -59,12 +61,13 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
     },
     bufferedBytes: () => bufferedBytes(wire),
     sendSound(piece) {
-      socket.sendMedia(piece)
+      outflow.send(() => socket.sendMedia(piece))
       bytesTaken += piece.length
     },
     keepAlive: () => socket.sendKeepAlive({ type: 'KeepAlive' }),
     closeStream: () => socket.sendCloseStream({ type: 'CloseStream' }),
     close() {
+      outflow.stop()
       const isStuck = bufferedBytes(wire) > 0
       socket.close()
       hangUp(wire, isStuck)

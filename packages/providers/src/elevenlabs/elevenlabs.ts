@@ -1,4 +1,5 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type ElevenlabsClient, type ElevenlabsConnection, loadElevenlabsClient } from './elevenlabs-client.ts'
 import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './elevenlabs-offers.ts'
@@ -73,7 +74,7 @@ function connect(name: string, options: ElevenlabsOptions, availability: Availab
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
     baseUrl: options.baseUrl ?? 'https://api.elevenlabs.io',
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    fetch: boundedFetch(options.fetch),
   }
   const { client, now } = options
   const needs = '"@elevenlabs/elevenlabs-js" (^2.73)'

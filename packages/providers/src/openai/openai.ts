@@ -6,6 +6,7 @@ import {
   type Offer,
   type ProviderAdapter,
 } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, checkEnabled, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { converse } from './converse.ts'
@@ -140,7 +141,7 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
     baseURL: options.baseURL ?? 'https://api.openai.com/v1',
     organization: options.organization ?? null,
     project: options.project ?? null,
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    fetch: boundedFetch(options.fetch),
   }
   const { client, now, transport = 'sdk' } = options
   if (client && transport === 'fetch')

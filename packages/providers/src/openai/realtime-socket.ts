@@ -5,6 +5,7 @@ import type { OpenAIRealtimeWS } from 'openai/realtime/ws'
 import type { RealtimeClientEvent } from 'openai/resources/realtime/realtime'
 import { asRecord } from '../adapter/answer.ts'
 import { type Inbox, openInbox } from '../adapter/inbox.ts'
+import { Outflow } from '../adapter/outflow.ts'
 import { importSdk, passOn } from '../adapter/sdk-connection.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import type { OpenaiCall } from './send.ts'
@@ -14,7 +15,7 @@ export type RealtimeServerEvent = Record<string, unknown>
 
 /** The websocket of a Realtime API session. */
 export interface RealtimeSocket {
-  /** The server's events. `take` rejects once the server has refused the connection, or it broke or closed. */
+  /** The server's events. `take` rejects once the server has refused the connection, or it broke, closed or takes no more. */
   events: Inbox<RealtimeServerEvent>
   send(event: RealtimeClientEvent): void
   /** Waits until few sent bytes are still buffered. */
@@ -70,7 +71,9 @@ function attach(opened: OpenAIRealtimeWS, call: OpenaiCall): RealtimeSocket {
   opened.socket.on('unexpected-response', (_request, response) => {
     readRefusal(response).then((refusal) => events.close(refusal))
   })
+  const outflow = new Outflow(() => opened.socket.bufferedAmount, events.close)
   const end = () => {
+    outflow.stop()
     opened.close()
     // The server may never complete the close handshake, and would keep generating until it notices.
     opened.socket.terminate()
@@ -79,7 +82,7 @@ function attach(opened: OpenAIRealtimeWS, call: OpenaiCall): RealtimeSocket {
   return {
     events,
     end,
-    send: (event) => opened.send(event),
+    send: (event) => outflow.send(() => opened.send(event)),
     drained: async () => {
       while (opened.socket.bufferedAmount > UNSENT_BYTES_MAX) await new Promise((resolve) => setTimeout(resolve, 10))
     },

@@ -8,6 +8,7 @@ import {
   type Offer,
   type ProviderAdapter,
 } from '@farebox/core'
+import { boundedFetch } from '../adapter/bounded-fetch.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { extraSeconds } from './await-end.ts'
 import { callRecords } from './call-records.ts'
@@ -163,7 +164,7 @@ function connect(name: string, options: TwilioOptions, availability: Availabilit
   const http = twilioHttp({
     baseUrl: options.baseUrl,
     timeoutMs: options.timeoutMs ?? 30_000,
-    fetch: options.fetch ?? globalThis.fetch,
+    fetch: boundedFetch(options.fetch),
   })
   const [username, password] = options.apiKey ? [options.apiKey, options.apiSecret] : [accountSid, options.authToken]
   const credentials = { accountSid, username: username.trim(), password: password?.trim() ?? '' }
