@@ -7,7 +7,7 @@ import { type SimulatedFailures, simulated } from '@farebox/providers/simulated'
 import { explainRoute, replayDecision, unpackDecision } from '@farebox/router'
 import { credits, PriceBook, presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
-import { openAccount, openBox } from './open-box.ts'
+import { openAccount, openBox, openKey } from './open-box.ts'
 
 const ask = { messages: [{ role: 'user' as const, content: 'When does the heron hunt, and what does it catch?' }] }
 
@@ -322,12 +322,12 @@ describe('what a call has set aside', () => {
     const began = Date.now()
     let time = began
     const late = answering('late', () => {
-      time += 30_000
+      time += 600_000
     })
     const { box, accountId, workflow } = await open({
       providers: [late],
       prices: bookOf({ late: { any: '4' } }),
-      deadlines: { totalMs: 30_000 },
+      deadlines: { totalMs: 600_000 },
       storeClock: () => time,
     })
     const { placeHold } = box.ledger
@@ -338,7 +338,7 @@ describe('what a call has set aside', () => {
       return outcome
     }
     await workflow.chat(ask)
-    expect(expiresAt).toBeGreaterThan(began + 30_000)
+    expect(expiresAt).toBeGreaterThan(began + 600_000)
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
     await workflow.end()
   })
@@ -522,6 +522,70 @@ describe('a second provider, where the balance does not pay for two', () => {
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'second', creditsUsed: credits(1) })
     expect(seen).toEqual(order)
     decide()
+    await workflow.end()
+  })
+})
+
+describe('a second provider beside a slow one that is dearer than what was held for', () => {
+  it('is held for beside what that one may cost, where customers pay for failed attempts', async () => {
+    const held: bigint[] = []
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+    const answering = (name: string, work: () => Promise<void> | void) =>
+      model(name, {
+        async chat() {
+          held.push((await box.ledger.balance(accountId)).held)
+          await work()
+          return { text: name, finishReason: 'stop', model: name, usage: tokens({ input: 10, output: 240 }) }
+        },
+      })
+    const cheap = answering('cheap', answer)
+    const dear = answering('dear', () => {
+      slot?.()
+      return answered
+    })
+    const { box, accountId, workflow } = await open({
+      providers: [cheap, dear],
+      prices: bookOf({ cheap: { any: '4' }, dear: { any: '8' } }),
+      configuration: presets.balanced({ primaryAiModel: 'cheap', fallbackAiModel: 'dear' }),
+      failedAttempts: 'charged',
+      concurrency: { byAdapter: { 'adapter of cheap': 1 }, waitingMax: 0 },
+      hedge: { afterMs: 200, share: 1 },
+    })
+    // Until the dear one is asked, the cheap one is busy.
+    const slot = box.concurrency.takeNow('adapter of cheap')
+    await workflow.chat(ask)
+    // Nine credits for the dear one, and five beside them.
+    expect(held).toEqual([credits(9), credits(14)])
+    await workflow.end()
+  })
+})
+
+describe('a call under a key with a limit', () => {
+  it.each([
+    ['5', { text: 'ok', creditsUsed: credits(1) }],
+    ['4.999999', { code: 'REQUEST_LIMIT' }],
+  ])('is made if it may cost no more than that, which is 5 credits: %s', async (limit, outcome) => {
+    const answering = model('usual', {
+      chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'usual', usage: tokens({ input: 10, output: 240 }) }),
+    })
+    const { box, accountId } = await open({ providers: [answering], prices: bookOf({ usual: { any: '4' } }) })
+    const { key } = await openKey(box, accountId, { services: [{ service: 'gpt', costLimitPerRequest: credits(limit) }] })
+    const workflow = box.workflow({ accountId, name: 'work', apiKey: await box.ledger.authenticate(key) })
+    expect(await workflow.chat(ask).catch((error: unknown) => error)).toMatchObject(outcome)
+    await workflow.end()
+  })
+})
+
+describe('a model that costs nothing', () => {
+  it('is asked, and charges nothing', async () => {
+    const free = model('free', {
+      chat: async () => ({ text: 'ok', finishReason: 'stop', model: 'free', usage: tokens({ input: 10, output: 240 }) }),
+    })
+    const prices = bookOf({ free: { any: '0' } })
+    const { box, accountId, workflow, usage } = await open({ providers: [free], prices, balance: 1 })
+    expect(await workflow.chat(ask)).toMatchObject({ text: 'ok', creditsUsed: 0n })
+    expect(await usage()).toMatchObject([{ charged: 0n, quantity: quantity(250) }])
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: credits(1), held: 0n })
     await workflow.end()
   })
 })

@@ -196,6 +196,7 @@ describe('exploration', () => {
 
   it.each([
     ['where accuracy comes first', { configuration: presets.emergencyServices({ strategy: 'balanced', exploration: 1 }) }],
+    ['where accuracy comes first, however easy the request is', { configuration: { ...always, accuracyFirst: true } }],
     ['at high accuracy', { request: request({ accuracy: 'high' }) }],
     ['at high complexity', { request: request({ complexity: 'high' }) }],
     ['by another strategy', { configuration: { ...always, strategy: 'lowest_latency' as const } }],

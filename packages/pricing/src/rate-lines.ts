@@ -42,8 +42,8 @@ export function rateLines(
   factors: readonly Factor[],
   quantities: readonly UsageQuantity[],
 ): RatedLine[] {
-  const used = sumByRate(priced, query, rates, quantities, true)
-  const before = query.usedBefore && sumByRate(priced, query, rates, query.usedBefore, false)
+  const used = sumByRate(priced, query, rates, quantities)
+  const before = query.usedBefore && sumByRate(priced, query, rates, query.usedBefore, used)
   return [...used].map(([rate, { usage, sum }]) => {
     const measured = measuredOf(priced, query, rate, quantities)
     return rateLine(rate, usage, sum, before?.get(rate)?.sum ?? ZERO, factorsFor(rate, factors), measured)
@@ -84,21 +84,26 @@ function rateLine(
   }
 }
 
-/** Sums quantities by rate. A quantity of zero needs no rate, because it costs nothing at any price. */
+/**
+ * Sums quantities by rate. A quantity of zero needs no rate, because it costs nothing at any price.
+ *
+ * @param only  the rates to sum for: other quantities are passed over. @defaultValue all, and each quantity must have one
+ */
 function sumByRate(
   priced: PricedEntry,
   query: PriceQuery,
   rates: RateSet,
   quantities: readonly UsageQuantity[],
-  mustBePriced: boolean,
+  only?: Pick<ReadonlyMap<CompiledRate, unknown>, 'has'>,
 ): Map<CompiledRate, { usage: UsageQuantity[]; sum: Rational }> {
   const sums = new Map<CompiledRate, { usage: UsageQuantity[]; sum: Rational }>()
   for (const usage of quantities) {
     const found = rates.find(usage.meter, usage.unit)
     if (!found) {
-      if (mustBePriced && usage.quantity !== 0n) throw notPriced(priced, query, rates, usage)
+      if (!only && usage.quantity !== 0n) throw notPriced(priced, query, rates, usage)
       continue
     }
+    if (only && !only.has(found.rate)) continue
     const known = sums.get(found.rate) ?? { usage: [], sum: ZERO }
     const amount = multiply(rational(countedAs(priced, query, found.rate, usage)), found.conversion)
     sums.set(found.rate, { usage: [...known.usage, usage], sum: add(known.sum, amount) })

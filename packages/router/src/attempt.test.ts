@@ -9,7 +9,7 @@ import {
 } from '@farebox/core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { attempt, type WholeAttemptOptions } from './attempt.ts'
+import { attempt, type WholeAnswer, type WholeAttemptOptions } from './attempt.ts'
 import type { LateAnswer } from './attempt-options.ts'
 import type { AttemptRecord } from './attempt-record.ts'
 import { createConcurrency } from './concurrency.ts'
@@ -123,6 +123,37 @@ describe('the same candidate is asked again', () => {
     expect(played.called).toEqual(called)
     expect(asked.slice(0, 2)).toEqual(['first first', 'first retry'])
   })
+
+  test('although the failure before has opened its breaker', async () => {
+    const played = play({ first: ['unavailable'], second: [] }, { health: createHealth({ samplesMin: 1 }) })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'first' } })
+    expect(played.called).toEqual(['first', 'first'])
+  })
+
+  test('never, once another was asked because it has no room: nobody waits for it until the deadline', async () => {
+    const health = createHealth({ cooldownMs: 0 })
+    // Somebody else's, which is all that it takes at once.
+    health.begin('first')
+    const played = play({ first: ['rate_limited'], second: ['malformed'] }, { health })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'failed', cause: 'exhausted', error: { kind: 'malformed' } })
+    expect(played.called).toEqual(['first', 'second'])
+  })
+})
+
+test('of two that are paused for as long, the first is waited for, and they do not give way to each other for ever', async () => {
+  const health = createHealth()
+  for (const provider of ['first', 'second']) {
+    health.record(provider, { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 2_000 })
+  }
+  let asked = 0
+  const lack: typeof health.lack = (healthKey, isRetry) => {
+    asked += 1
+    if (asked > 100) throw new Error('they give way to each other')
+    return health.lack(healthKey, isRetry)
+  }
+  const played = play({ first: [], second: [] }, { health: { ...health, lack } })
+  expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'first' } })
+  expect(played.called).toEqual(['first'])
 })
 
 test('of two that are paused, the one whose pause ends first is waited for', async () => {
@@ -135,6 +166,34 @@ test('of two that are paused, the one whose pause ends first is waited for', asy
   await vi.advanceTimersByTimeAsync(3_000)
   expect(played.called).toEqual(['first'])
   expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'first' } })
+})
+
+test('one that may be asked again soon is waited for, though another could be asked sooner', async () => {
+  const health = createHealth()
+  health.record('first', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 800 })
+  health.record('second', { outcome: 'failed', kind: 'rate_limited', retryAfterMs: 100 })
+  const played = play({ first: [], second: [] }, { health })
+  expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'first' } })
+})
+
+test('one whose breaker is to let a request through is asked in its place, or it would never be found well', async () => {
+  const health = createHealth({ samplesMin: 1, openMs: 5_000 })
+  health.record('first', { outcome: 'failed', kind: 'unavailable' })
+  expect(await outcomeOf(play({ first: [], second: [] }, { health }))).toMatchObject({ value: { text: 'second' } })
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(health.read('first')).toMatchObject({ condition: 'probe' })
+  expect(await outcomeOf(play({ first: [], second: [] }, { health }))).toMatchObject({ value: { text: 'first' } })
+  expect(health.read('first')).toMatchObject({ condition: 'ok' })
+})
+
+test('one that was found ill while a request waited for its slot is not asked while another is well', async () => {
+  const health = createHealth({ samplesMin: 1 })
+  const concurrency = createConcurrency({ byAdapter: { first: 1 } })
+  const before = play({ first: ['malformed'], second: [] }, { health, concurrency })
+  const played = play({ first: [], second: [] }, { health, concurrency })
+  expect(await outcomeOf(before)).toMatchObject({ value: { text: 'second' } })
+  expect(await outcomeOf(played)).toMatchObject({ value: { text: 'second' } })
+  expect(played.called).toEqual(['second'])
 })
 
 describe('fallback by error class', () => {
@@ -459,6 +518,12 @@ describe('beforeAttempt', () => {
     expect(outcome.attempts).toHaveLength(1)
   })
 
+  test('refuses the route with what it said of the first that it let not pass', async () => {
+    const beforeAttempt = async ({ offer: { provider } }: Candidate) => ({ refused: `no credits for ${provider}` })
+    const outcome = await outcomeOf(play({ first: [], second: [] }, { beforeAttempt }))
+    expect(outcome).toMatchObject({ status: 'refused', refusal: 'no credits for first', candidate: { rank: 0 } })
+  })
+
   test('counts no more once another candidate was asked after it, whose failure is what is told', async () => {
     const beforeAttempt = async ({ offer }: Candidate) => (offer.provider === 'dear' ? { refused: 'too dear' } : undefined)
     const outcome = await outcomeOf(play({ dear: [], cheap: ['malformed'] }, { beforeAttempt }))
@@ -504,6 +569,21 @@ describe('records', () => {
       { attemptId: 'r.2', outcome: 'succeeded', errorKind: undefined, usage: undefined },
     ])
     expect(told).toEqual(attempts)
+  })
+
+  test('know what their provider calls the request or the phone call, by which its bill is found', async () => {
+    const { attempts } = await attempt<WholeAnswer>({
+      route: routeOf(['first', 'second'], 'call'),
+      id: 'r',
+      call: async ({ offer: { provider } }) => {
+        if (provider === 'second') return { callId: 'CA2' }
+        throw new ProviderError('no minutes are left', { provider, kind: 'quota_exhausted', requestId: 'CA1' })
+      },
+    })
+    expect(attempts.map(({ outcome, requestId }) => [outcome, requestId])).toEqual([
+      ['failed', 'CA1'],
+      ['succeeded', 'CA2'],
+    ])
   })
 
   test('teach health what happened', async () => {

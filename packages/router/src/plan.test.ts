@@ -390,6 +390,16 @@ describe('what the configuration disables', () => {
     expect(outcome).toMatchObject({ reason: 'service_disabled' })
   })
 
+  test('so does a question about images, of whichever service, and goes to who sees them', () => {
+    const seeing = request({ operation: 'see' })
+    const blind = { ...offer('gpt-4o-mini', 0.6, 300), capabilities: { ...chat, images: false } }
+    const outcome = planned({ configuration: presets.balanced({ visionEnabled: false }), request: seeing })
+    expect(outcome).toMatchObject({ reason: 'service_disabled', message: 'the configuration does not enable vision' })
+    expect(order(planned({ request: seeing, catalog: createCatalog([adapter('openai', [blind]), anthropic]) }))).toEqual([
+      'claude-3-haiku',
+    ])
+  })
+
   test('a service that nobody offers has no provider', () => {
     expect(order(planned({ request: request({ service: 'constructor' }) }))).toEqual(['refused: no_provider'])
   })

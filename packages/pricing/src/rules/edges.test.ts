@@ -32,6 +32,21 @@ describe('an entry with rules', () => {
     expect(costOf(book, [minutes(4)], { usedBefore: [minutes(3), tokens(9)] })).toBe('2')
   })
 
+  test('asks how characters were counted before only where the call uses some', () => {
+    const said = (count: number) => ({ meter: 'characters', quantity: quantity(count), unit: 'characters' as const })
+    const book = bookOf({
+      rates: [
+        { unit: 'minutes', meter: 'duration', amount: '1' },
+        { unit: 'characters', amount: '1', counting: 'utf8_bytes', included: { quantity: '5', basis: 'period' } },
+      ],
+    })
+    const usedBefore = [said(3)]
+    expect(costOf(book, [minutes(2)], { usedBefore })).toBe('2')
+    const speech = { ...said(4), counts: { utf8_bytes: quantity(4) } }
+    expect(() => costOf(book, [speech], { usedBefore })).toThrow(/counts characters as utf8_bytes/)
+    expect(costOf(book, [speech], { usedBefore: [{ ...said(3), counts: { utf8_bytes: quantity(3) } }] })).toBe('2')
+  })
+
   test('counts characters as code points where neither the usage nor the rate says otherwise', () => {
     const usage = { meter: 'characters', quantity: quantity(7), unit: 'characters' as const }
     const book = (counting?: 'code_points' | 'utf8_bytes') =>

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '@farebox/core'
 import { expect, it } from 'vitest'
 import { dayBefore, localTime } from './local-time.ts'
 
@@ -17,4 +18,14 @@ it.each([
 it('the day before Monday is the Sunday of the week before', () => {
   expect(dayBefore({ day: '2026-03-02', weekday: 0, minute: 5 })).toEqual({ day: '2026-03-01', weekday: 6 })
   expect(dayBefore({ day: '2026-03-01', weekday: 6, minute: 5 })).toEqual({ day: '2026-02-28', weekday: 5 })
+})
+
+it.each([
+  [8.64e15, 'Asia/Kolkata'],
+  [8.64e15 + 1, 'America/New_York'],
+  [8.64e15 + 1, 'UTC'],
+  [Number.POSITIVE_INFINITY, 'UTC'],
+])('%d has no day in %s, which is said', (at, zone) => {
+  expect(() => localTime(at, zone)).toThrow(InvalidOptionError)
+  expect(() => localTime(at, zone)).toThrow(String(at))
 })

@@ -1,3 +1,5 @@
+import { InvalidOptionError } from '@farebox/core'
+
 /** A moment in local time. */
 export interface LocalTime {
   /** `2026-11-21`. */
@@ -9,6 +11,8 @@ export interface LocalTime {
 }
 
 const DAY_MS = 86_400_000
+/** The last moment that a `Date` can hold. */
+const MOMENT_MAX = 8.64e15
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 /**
@@ -17,10 +21,13 @@ const formats = new Map<string, Intl.DateTimeFormat>()
  *
  * @param at    epoch milliseconds, UTC
  * @param zone  UTC or an IANA zone
+ *
+ * @throws {InvalidOptionError} the moment, or its local time, is later than any `Date`
  */
 export function localTime(at: number, zone: string): LocalTime {
-  const shift = zone === 'UTC' ? 0 : clockMs(at, zone) - at
-  return utcTime(at + shift)
+  const local = at > MOMENT_MAX ? Number.NaN : zone === 'UTC' ? at : clockMs(at, zone)
+  if (Number.isNaN(local)) throw new InvalidOptionError(`at must be a moment that has a day in ${zone}, received ${at}`)
+  return utcTime(local)
 }
 
 /** The previous local day, with its weekday. */
