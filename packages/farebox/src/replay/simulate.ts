@@ -8,6 +8,7 @@ import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './repla
 import { ReplayPrices, replayPrices } from './replay-prices.ts'
 import { replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
+import { type StrayUsage, strayUsage } from './stray-usage.ts'
 
 /** The work to replay, and what to change about it. */
 export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state' | 'from' | 'to'> {
@@ -83,7 +84,10 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
     for await (const workflow of readWorkflows(parts.ledger, { ...filter, accountId: id, from, to }, { onProgress, signal })) {
       sums.add(workflow, replay, under)
     }
-    if (filter.name === undefined) await sums.addStray(parts.ledger, { ...filter, accountId: id, from, to })
+    const { name, ...scope } = filter
+    if (name === undefined) {
+      for await (const stray of strayUsage(parts.ledger, { ...scope, accountId: id, from, to })) sums.addStray(stray)
+    }
     accounts += 1
   }
   return sums.result({ from, to, accounts, under, changes, configuration })
@@ -175,17 +179,14 @@ class SimulationSums {
     }
   }
 
-  /** Adds usage that belongs to no workflow. Only its sums are read. */
-  async addStray(ledger: Ledger, { name: _, ...filter }: WorkflowFilter): Promise<void> {
-    const { services } = await ledger.breakdowns({ ...filter, workflowName: '' })
-    for (const { service, charged, shortfall, records } of services) {
-      const line = this.#line(null, service)
-      line.calls += records
-      line.creditsThen += charged + shortfall
-      line.creditsNow += charged + shortfall
-      this.#calls += records
-      this.#keep(service, 'usage that belongs to no workflow', records, charged + shortfall)
-    }
+  /** Adds usage that belongs to no workflow. */
+  addStray({ service, calls, due }: StrayUsage): void {
+    const line = this.#line(null, service)
+    line.calls += calls
+    line.creditsThen += due
+    line.creditsNow += due
+    this.#calls += calls
+    this.#keep(service, 'usage that belongs to no workflow', calls, due)
   }
 
   result({
