@@ -353,6 +353,32 @@ describe('what recorded work would have cost', () => {
     expect(Object.fromEntries(same.lines.map(({ service, calls }) => [service, calls]))).toEqual({ gpt: 2, phone: 1 })
   })
 
+  it('is on the line of each unit, where slices of one call were in several', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'mixed' })
+    for (const [units, unit, call] of [
+      [61, 'seconds', 'a'],
+      ['0.33', 'minutes', 'a'],
+      [7, 'seconds', 'b'],
+      ['0.07', 'minutes', 'a'],
+      ['1.01', 'minutes', 'b'],
+      [11, 'seconds', undefined],
+    ] as const)
+      await workflow.record('phone', 'twilio', units, unit, { call })
+    await workflow.close()
+    const { total_credits } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect([same.creditsThen, same.creditsNow, same.notReplayed]).toEqual([credits(total_credits), credits(total_credits), []])
+    // A line on which only one of two calls has changed is rounded with what was there.
+    const usage = (await box.ledger.usageOf(accountId, workflow.id)).filter(({ details }) =>
+      JSON.stringify(details).includes('"b"'),
+    )
+    for (const { usageId } of usage) await box.ledger.adjust({ accountId, usageId, cost: nanoUsd(1n), charge: credits(2) })
+    const { creditsThen, creditsNow } = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(creditsNow).toBe(creditsThen)
+  })
+
   it('is no less because calls were taken back one by one, each of which was rounded up by itself', async () => {
     const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
     const { accountId } = await openAccount(box)

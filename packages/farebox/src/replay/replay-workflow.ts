@@ -1,4 +1,4 @@
-import type { Credits, UsageQuantity } from '@farebox/core'
+import type { Credits, Unit, UsageQuantity } from '@farebox/core'
 import { isGone, type RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
@@ -24,7 +24,17 @@ export type Replayed =
       quantities: readonly UsageQuantity[]
       /** The one that it is tried out instead of: it costs no more than there. */
       insteadOf: Seller | undefined
+      /** What each slice is rated, where slices of the call are on several lines. */
+      slices?: readonly RatedSlice[]
     } & ReplayedPrice)
+
+/** A slice of a call with its price before rounding: what the call so far comes to, less what its earlier slices did. */
+export interface RatedSlice {
+  sequence: number
+  /** The unit of its line on the receipt. */
+  unit: Unit
+  rated: bigint
+}
 
 /** A call and the result of its replay. */
 export interface ReplayedCall {
@@ -80,22 +90,25 @@ export function replayWorkflow(
     sums.creditsThen += call.due + call.corrected
     sums.creditsNow += call.corrected
     services.set(call.service, sums)
-    const before = lineOf(call.service, call.provider, call.unit)
     if (replayed.isSame) {
       const step = () => stepOf(call)
       for (const part of call.parts) {
-        before.charges.push({ ...part, step })
+        const line = lineOf(call.service, call.provider, part.unit)
+        line.charges.push({ ...part, step })
         // Its refund is one of the corrections.
         if (isGone(part)) sums.creditsNow += part.due
-        else before.due += part.due
+        else line.due += part.due
       }
       continue
     }
-    before.isSame = false
-    const after = lineOf(call.service, replayed.provider, replayed.unit)
-    after.isSame = false
-    const { rated, step } = replayed
-    after.charges.push({ sequence: call.parts[0]?.sequence ?? 0, rated, step: () => step, takenBackAt: [] })
+    for (const { unit } of call.parts) lineOf(call.service, call.provider, unit).isSame = false
+    const { step, unit, rated } = replayed
+    const whole = { sequence: call.parts[0]?.sequence ?? 0, unit, rated }
+    for (const slice of replayed.slices ?? [whole]) {
+      const after = lineOf(call.service, replayed.provider, slice.unit)
+      after.isSame = false
+      after.charges.push({ ...slice, step: () => step, takenBackAt: [] })
+    }
   }
   for (const { service, line } of lines.values()) {
     const sums = services.get(service)
