@@ -10,6 +10,7 @@ import {
 } from '@farebox/core'
 import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
+import { inTurns } from '../in-turns.ts'
 import { decisionOf } from '../kept-decisions.ts'
 import { lastPartOf } from '../live/live-meter.ts'
 import { pricedModelOf } from '../priced-model.ts'
@@ -56,7 +57,7 @@ export interface RecordedCall {
   /** The sum of later corrections to `due`. */
   corrected: Credits
   /** Its usage records, without corrections. */
-  parts: readonly RecordedPart[]
+  parts: RecordedPart[]
   /** The routing decision. `undefined` if the work was done outside Farebox. */
   decision: DecisionRecord | undefined
   isSimulated: boolean
@@ -75,18 +76,18 @@ export function isConditioned({ decision }: Pick<RecordedCall, 'decision'>): boo
 }
 
 /** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing, even after corrections. */
-export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
+export async function recordedCalls(records: readonly UsageRow[]): Promise<RecordedCall[]> {
   const calls = new Map<string, RecordedCall>()
   const callOf = new Map<string, RecordedCall>()
   const corrections = new Map<string, UsageRow[]>()
   for (const record of records) {
     if (record.corrects !== null) corrections.set(record.corrects, [...(corrections.get(record.corrects) ?? []), record])
   }
-  for (const record of records) {
-    if (record.corrects !== null) continue
+  await inTurns(records, (record) => {
+    if (record.corrects !== null) return
     const isCorrected = corrections.get(record.usageId)?.some(({ charged, shortfall }) => charged + shortfall !== 0n)
     const isNothing = record.quantity === 0n && record.rated === 0n && record.charged + record.shortfall === 0n
-    if (isNothing && !isCorrected) continue
+    if (isNothing && !isCorrected) return
     const details = detailsOf(record.details)
     const name = nameOf(record, details)
     const before = calls.get(name)
@@ -95,7 +96,7 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
     const call = before ? joined(before, record, decision, part) : newCall(record, details, decision, part)
     if (!before) calls.set(name, call)
     callOf.set(record.usageId, call)
-  }
+  })
   for (const record of records) {
     const [call, of] = [callOf.get(record.usageId), corrections.get(record.usageId)]
     if (!call || !of) continue
@@ -158,11 +159,11 @@ function joined(call: RecordedCall, record: UsageRow, decision: DecisionRecord |
     const sum = (quantities.get(name)?.quantity ?? 0n) + more
     quantities.set(name, { meter, unit, quantity: sum as Quantity })
   }
+  call.parts.push(part)
   return Object.assign(call, {
     quantities: [...quantities.values()],
     rated: microCredits(call.rated + record.rated),
     due: microCredits(call.due + part.due),
-    parts: [...call.parts, part],
     decision: call.decision ?? decision,
     isExact: call.isExact && record.certainty === 'exact',
   })

@@ -2,11 +2,12 @@ import { checkOptionNames, InvalidOptionError, microCredits } from '@farebox/cor
 import type { Ledger, WorkflowFilter } from '@farebox/ledger'
 import type { PriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, presets, type ServiceConfiguration } from '@farebox/router'
+import { inTurns } from '../in-turns.ts'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import { isConditioned } from './recorded-call.ts'
 import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
 import { ReplayPrices, replayPrices } from './replay-prices.ts'
-import { replayWorkflow } from './replay-workflow.ts'
+import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
 import { type StrayUsage, strayUsage } from './stray-usage.ts'
 
@@ -82,7 +83,7 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
   for await (const id of accountId === undefined ? accountIds(parts.ledger) : [accountId]) {
     const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, id) })
     for await (const workflow of readWorkflows(parts.ledger, { ...filter, accountId: id, from, to }, { onProgress, signal })) {
-      sums.add(workflow, replay, under)
+      await sums.add(workflow, replay, under)
     }
     const { name, ...scope } = filter
     if (name === undefined) {
@@ -151,11 +152,12 @@ class SimulationSums {
     this.#then = then
   }
 
-  add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): void {
+  async add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): Promise<void> {
     this.#workflows += 1
     this.#calls += calls.length
-    const replayed = calls.map((call) => ({ call, replayed: replay.replay(call, under) }))
-    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
+    const replayed: ReplayedCall[] = []
+    await inTurns(calls, (call) => void replayed.push({ call, replayed: replay.replay(call, under) }))
+    for (const [service, { creditsThen, creditsNow }] of await replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
       const line = this.#line(name, service)
       line.workflows += 1
       line.creditsThen += creditsThen
