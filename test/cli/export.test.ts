@@ -241,6 +241,28 @@ test.each([
   expect([code, output]).toEqual([0, 'none of the providers has records to compare with\n0 agree, 0 differ\n'])
 })
 
+test('farebox reconcile --json names a cost alike, whether it is known or not', async () => {
+  const config = join(folder, 'costs.mjs')
+  const of = `accountId: 'ada', usageId: 'u', adapter: 'telephone', requestId: 'CA1'`
+  const differences = `[
+    { type: 'late_price', ${of}, estimated: null, billed: 28_000_000n, isApplied: true },
+    { type: 'late_price', ${of}, estimated: 14_000_000n, billed: 28_000_000n, isApplied: true },
+    { type: 'not_recorded', adapter: 'telephone', requestId: 'CA2', at: 0, cost: undefined },
+    { type: 'not_recorded', adapter: 'telephone', requestId: 'CA3', at: 0, cost: 1_000_000n },
+  ]`
+  await writeFile(config, `export default ${BOX.replace('differences: []', `differences: ${differences}`)}`)
+  const { code, lines } = await farebox('reconcile', '--config', config, '--json')
+  expect(code).toBe(2)
+  const late = { type: 'late_price', account_id: 'ada', usage_id: 'u', adapter: 'telephone', request_id: 'CA1' }
+  const missing = { type: 'not_recorded', adapter: 'telephone', at: '1970-01-01T00:00:00.000Z' }
+  expect(JSON.parse(lines.join('')).differences).toEqual([
+    { ...late, estimated_usd: null, billed_usd: '0.028', is_applied: true },
+    { ...late, estimated_usd: '0.014', billed_usd: '0.028', is_applied: true },
+    { ...missing, request_id: 'CA2', cost_usd: null },
+    { ...missing, request_id: 'CA3', cost_usd: '0.001' },
+  ])
+})
+
 test.each(['SIGINT', 'SIGTERM'] as const)('an export that %s ends leaves no part of its file, and ends by it', async (signal) => {
   const store = await createTestDatabase()
   onTestFinished(() => store.drop())

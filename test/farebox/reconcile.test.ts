@@ -52,7 +52,12 @@ function durationOf(seconds: number): Usage {
   return { quantities: [{ meter: 'duration', quantity: quantity(seconds), unit: 'seconds' }], certainty: 'exact' }
 }
 
-async function open(on: (typeof storeNames)[number], answer: (network: Network, request: PhoneRequest) => PhoneResult) {
+/** @param isOneClock  whether the store takes its time from the network too. Otherwise it has the test's own */
+async function open(
+  on: (typeof storeNames)[number],
+  answer: (network: Network, request: PhoneRequest) => PhoneResult,
+  isOneClock = false,
+) {
   const network = new Network()
   const adapter = {
     ...simulated({ services: ['phone'], name: 'telephone' }),
@@ -62,7 +67,8 @@ async function open(on: (typeof storeNames)[number], answer: (network: Network, 
       yield* network.books.filter(({ at }) => at >= from && at < until)
     },
   }
-  const box = await openBox({ on, providers: [adapter], clock: () => network.time })
+  const clock = () => network.time
+  const box = await openBox({ on, providers: [adapter], clock, ...(isOneClock && { storeClock: clock }) })
   const { accountId } = await openAccount(box)
   const workflow = box.workflow({ accountId, name: 'taxi' })
   const later = (milliseconds: number) => {
@@ -305,6 +311,36 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     const range = { from: begun, until: begun + 30_000 }
     expect(await box.reconcile(range)).toMatchObject({ agreed: 0, differences: [{ type: 'call_not_placed' }] })
     expect((await box.reconcile()).differences).toMatchObject([{ type: 'late_price', requestId: 'CA1' }])
+    await workflow.close()
+  })
+
+  it('has each request in one of two adjacent ranges, and corrects what came too late for the first', async () => {
+    const { network, box, workflow, later } = await open(on, (net, request) => net.connect(request, 60), true)
+    const begun = network.time
+    for (let minutes = 0; minutes < 9 * 60; minutes += 60) {
+      await workflow.call(call)
+      later(60 * MINUTE)
+    }
+    const [first, second, both] = [
+      { from: begun, until: begun + 5 * 60 * MINUTE },
+      { from: begun + 5 * 60 * MINUTE, until: network.time },
+      { from: begun, until: network.time },
+    ]
+    for (const index of [0, 2, 8]) network.bill(index, 28_000_000n)
+    const numberOf = async (range: typeof both, isDryRun = true) => {
+      const { agreed, differences } = await box.reconcile({ ...range, isDryRun })
+      return [agreed, ...differences.map((one) => ('requestId' in one ? one.requestId : one.type))]
+    }
+    expect(await numberOf(both)).toEqual([6, 'CA1', 'CA3', 'CA9'])
+    expect(await numberOf(first)).toEqual([3, 'CA1', 'CA3'])
+    expect(await numberOf(second)).toEqual([3, 'CA9'])
+    expect(await numberOf(first, false)).toEqual([3, 'CA1', 'CA3'])
+    // The price of one in the first range comes when only the second one is compared.
+    network.bill(4, 28_000_000n)
+    expect(await numberOf(second, false)).toEqual([3, 'CA5', 'CA9'])
+    expect(await numberOf(second)).toEqual([4])
+    expect(await numberOf(first)).toEqual([5])
+    expect(await numberOf(both)).toEqual([9])
     await workflow.close()
   })
 

@@ -155,3 +155,33 @@ function fieldsOf(change: Readonly<Record<string, unknown>>): Partial<ServiceCon
     Object.entries(change).map(([name, value]) => [name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), value]),
   )
 }
+
+it.each([7, 8, 9, 11, 12, 13])(
+  'slices of calls in several units come to what they were charged under the same prices: seed %i',
+  async (seed) => {
+    const dice = new Dice(seed)
+    const prices = randomBook(dice, START)
+    const clock = () => START
+    const box = createFarebox({
+      store: sqlite({ filename: ':memory:', clock }),
+      providers: [simulated({ now: clock })],
+      prices,
+      clock,
+    })
+    onTestFinished(() => box.close())
+    await box.migrate()
+    const { accountId } = await openAccount(box, { balance: credits(1_000_000) })
+    const workflow = box.workflow({ accountId, name: 'mixed' })
+    for (let slices = 0; slices < 20; slices++) {
+      const [service, provider] = dice.pick([['phone', 'twilio'] as const, ['voice_stt', 'deepgram'] as const])
+      const [units, unit] = dice.pick([
+        [dice.whole(0, 90), 'seconds'] as const,
+        [String(dice.whole(0, 300) / 100), 'minutes'] as const,
+      ])
+      await workflow.record(service, provider, units, unit, { call: dice.pick(['a', 'b', undefined]) })
+    }
+    await workflow.close()
+    const { creditsThen, creditsNow, notReplayed } = await box.simulate({ from: 0, to: START + 1, prices, pricesAt: START })
+    expect([creditsNow, notReplayed]).toEqual([creditsThen, []])
+  },
+)

@@ -353,6 +353,32 @@ describe('what recorded work would have cost', () => {
     expect(Object.fromEntries(same.lines.map(({ service, calls }) => [service, calls]))).toEqual({ gpt: 2, phone: 1 })
   })
 
+  it('is on the line of each unit, where slices of one call were in several', async () => {
+    const box = await openBox()
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'mixed' })
+    for (const [units, unit, call] of [
+      [61, 'seconds', 'a'],
+      ['0.33', 'minutes', 'a'],
+      [7, 'seconds', 'b'],
+      ['0.07', 'minutes', 'a'],
+      ['1.01', 'minutes', 'b'],
+      [11, 'seconds', undefined],
+    ] as const)
+      await workflow.record('phone', 'twilio', units, unit, { call })
+    await workflow.close()
+    const { total_credits } = await box.usage({ accountId })
+    const same = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect([same.creditsThen, same.creditsNow, same.notReplayed]).toEqual([credits(total_credits), credits(total_credits), []])
+    // A line on which only one of two calls has changed is rounded with what was there.
+    const usage = (await box.ledger.usageOf(accountId, workflow.id)).filter(({ details }) =>
+      JSON.stringify(details).includes('"b"'),
+    )
+    for (const { usageId } of usage) await box.ledger.adjust({ accountId, usageId, cost: nanoUsd(1n), charge: credits(2) })
+    const { creditsThen, creditsNow } = await box.simulate({ ...EVER, prices: defaultPriceBook })
+    expect(creditsNow).toBe(creditsThen)
+  })
+
   it('is no less because calls were taken back one by one, each of which was rounded up by itself', async () => {
     const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
     const { accountId } = await openAccount(box)
@@ -500,6 +526,41 @@ describe('what recorded work would have cost', () => {
     const seen: number[] = []
     await box.simulate({ ...EVER, changes: { sttProvider: 'openai-whisper' }, onProgress: ({ calls }) => seen.push(calls) })
     expect(seen).toEqual([13])
+  })
+})
+
+describe.each(storeNames)('usage that belongs to no workflow, on %s', (on) => {
+  it('is in one of two ranges that meet within an hour, and in one that begins and ends within it', async () => {
+    let now = Date.UTC(2026, 5, 1, 9, 50)
+    const box = await openBox({ on, storeClock: () => now })
+    const { accountId } = await openAccount(box)
+    const [first, end] = [now, now + 3 * 3_600_000]
+    const charged: { at: number; due: bigint; calls: number; userId: string }[] = []
+    for (let index = 0; now < end; index += 1, now += 420_000) {
+      const [usageId, userId] = [`u${index}`, index % 3 === 0 ? 'ada' : 'bob']
+      const usage = { quantity: quantity(1), unit: 'minutes' as const, rated: credits(index + 1) }
+      await box.ledger.charge({ accountId, usageId, userId, service: 'phone', provider: 'twilio', usage })
+      charged.push({ at: now, due: credits(index + 1), calls: 1, userId })
+      if (index % 4 !== 3) continue
+      await box.ledger.refund({ accountId, usageId: `u${index - 3}`, correctionId: `r${index}` })
+      charged.push({ at: now, due: -credits(index - 2), calls: 0, userId: (index - 3) % 3 === 0 ? 'ada' : 'bob' })
+      // What a workflow did is counted with the workflow.
+      await box.workflow({ accountId, name: 'call' }).record('phone', 'twilio', 1, 'minutes')
+    }
+    const bounds = [0, 5, 10, 25, 40, 70, 71, 125, 130, 133, 179].map((minutes) => first + minutes * 60_000)
+    for (const from of bounds) {
+      for (const to of bounds.filter((bound) => bound > from)) {
+        for (const userId of [undefined, 'ada']) {
+          const { lines } = await box.simulate({ accountId, userId, from, to, changes: { phoneProvider: 'twilio' } })
+          const stray = lines.find(({ workflowName }) => workflowName === null)
+          const within = charged.filter((one) => one.at >= from && one.at < to && (userId ?? one.userId) === one.userId)
+          const due = within.reduce((sum, one) => sum + one.due, 0n)
+          const calls = within.reduce((sum, one) => sum + one.calls, 0)
+          const range = `${new Date(from).toISOString()} to ${new Date(to).toISOString()} of ${userId}`
+          expect([stray?.creditsThen ?? 0n, stray?.creditsNow ?? 0n, stray?.calls ?? 0], range).toEqual([due, due, calls])
+        }
+      }
+    }
   })
 })
 

@@ -1,7 +1,8 @@
 import { type Credits, quantity, type Unit, type UsageQuantity, units } from '@farebox/core'
 import type { UsageRow } from '@farebox/ledger'
 import { type Explanation, explain, type PriceBook, rerate } from '@farebox/pricing'
-import { lastPartOf } from './live/live-meter.ts'
+import { inTurns } from './in-turns.ts'
+import { lastPartOf, sumOf } from './live/live-meter.ts'
 import { numbersOf } from './replay/recorded-call.ts'
 
 /** Explains what one usage of a workflow was charged. */
@@ -24,31 +25,32 @@ export interface ExplainedCharge {
 }
 
 /** Explains usage records from their details and, for the rest, from the price book. Leaves out corrections. */
-export function explainCharges(records: readonly UsageRow[], book: PriceBook): ExplainedCharge[] {
+export async function explainCharges(records: readonly UsageRow[], book: PriceBook): Promise<ExplainedCharge[]> {
   const calls = new Map<string, UsageQuantity[]>()
-  return records
-    .filter(({ corrects }) => corrects === null)
-    .map((record) => {
-      const { usageId, service, provider, rated, charged, priceVersion } = record
-      const details = detailsOf(record.details)
-      const slice = typeof details.call === 'string' ? details.call : undefined
-      const last = lastPartOf(record) ?? usageId
-      const name = slice === undefined ? last : [service, provider, slice].join('\0')
-      const call = slice ?? (last !== usageId || calls.has(name) ? last : undefined)
-      const whole = [...(calls.get(name) ?? []), ...quantitiesOf(record, details)]
-      calls.set(name, whole)
-      const explanation = (details.explanation as Explanation | undefined) ?? explained(record, details, whole, book)
-      return {
-        usageId,
-        service,
-        provider,
-        rated,
-        charged,
-        priceVersion: priceVersion ?? undefined,
-        ...(call !== undefined && { call }),
-        ...(explanation && { explanation }),
-      }
+  const charges: ExplainedCharge[] = []
+  await inTurns(records, (record) => {
+    if (record.corrects !== null) return
+    const { usageId, service, provider, rated, charged, priceVersion } = record
+    const details = detailsOf(record.details)
+    const slice = typeof details.call === 'string' ? details.call : undefined
+    const last = lastPartOf(record) ?? usageId
+    const name = slice === undefined ? last : [service, provider, slice].join('\0')
+    const call = slice ?? (last !== usageId || calls.has(name) ? last : undefined)
+    const whole = sumOf(calls.get(name) ?? [], quantitiesOf(record, details))
+    calls.set(name, whole)
+    const explanation = (details.explanation as Explanation | undefined) ?? explained(record, details, whole, book)
+    charges.push({
+      usageId,
+      service,
+      provider,
+      rated,
+      charged,
+      priceVersion: priceVersion ?? undefined,
+      ...(call !== undefined && { call }),
+      ...(explanation && { explanation }),
     })
+  })
+  return charges
 }
 
 function explained(record: UsageRow, details: Details, quantities: UsageQuantity[], book: PriceBook): Explanation | undefined {

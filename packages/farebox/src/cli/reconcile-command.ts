@@ -44,7 +44,7 @@ export function addReconcileCommand(shell: Shell): void {
         if (report.differences.some(({ type }) => type === 'unreachable' || type === 'failed')) terminal.exitCode(1)
         else if (report.differences.length > 0) terminal.exitCode(2)
         if (json) return terminal.line(JSON.stringify(reportJson(report), null, 2))
-        if (report.differences.length > 0) terminal.table(report.differences.map(differenceJson))
+        if (report.differences.length > 0) terminal.table(report.differences.map(differenceRow))
         for (const line of reportLines(report, isDryRun ?? false)) terminal.line(line)
       } finally {
         await box.close()
@@ -71,15 +71,23 @@ function reportJson({ from, until, adapters, agreed, differences }: ReconcileRep
   }
 }
 
-/** A difference with its fields in snake case. Amounts become decimals, and an error becomes its code. */
+/**
+ * A difference with its fields in snake case. Amounts become decimals, or `null` if they are unknown, and an error becomes its code.
+ */
 function differenceJson(difference: Difference): Record<string, unknown> {
-  const fields = Object.entries(difference).flatMap(([name, value]): [string, unknown][] => {
-    if (value === undefined) return []
+  const fields = Object.entries(difference).map(([name, value]): [string, unknown] => {
     const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    if (name === 'error') return [[key, codeOf(value)]]
-    if (name === 'at') return [[key, new Date(value).toISOString()]]
-    if (name === 'charged') return [['credits_charged', formatCredits(value)]]
-    return [typeof value === 'bigint' ? [`${key}_usd`, formatUsd(value as Parameters<typeof formatUsd>[0])] : [key, value]]
+    if (name === 'error') return [key, codeOf(value)]
+    if (name === 'at') return [key, new Date(value).toISOString()]
+    if (name === 'charged') return ['credits_charged', formatCredits(value)]
+    return COSTS.has(name) ? [`${key}_usd`, value == null ? null : formatUsd(value)] : [key, value]
   })
   return Object.fromEntries(fields)
+}
+
+const COSTS: ReadonlySet<string> = new Set(['estimated', 'billed', 'cost'])
+
+/** A difference for people: a column that no difference has a value for only takes up room. */
+function differenceRow(difference: Difference): object {
+  return Object.fromEntries(Object.entries(differenceJson(difference)).filter(([, value]) => value !== null))
 }

@@ -49,7 +49,8 @@ export interface ReconcileReport {
   until: number
   /** The adapters that were asked, and how many records each returned. Adapters that cannot fetch records are left out. */
   adapters: { name: string; records: number }[]
-  /** Requests that both sides know and agree on. */
+  /** Requests that both sides know and agree on. A request is in the range in which it began, by its provider's clock. */
   agreed: number
+  /** Those of the range, and corrections of requests of the five hours before it, for which an earlier report was too early. */
   differences: Difference[]
 }

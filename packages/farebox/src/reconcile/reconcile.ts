@@ -136,12 +136,14 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     if (known ? seen.has(known) : unknown.has(record.requestId)) continue
     if (known) seen.add(known)
     else unknown.add(record.requestId)
-    if (known && record.at >= report.until) continue
+    // Those of another range are told of in its report. What came too late for it is still to be corrected.
+    const isEarlier = record.at < report.from
+    if (known && (record.at >= report.until || (isEarlier && options.isDryRun))) continue
     if (known && !(await isComparable(run, known, record))) continue
     const differences = known ? await compare(run, known, record) : undefined
     if (differences) {
-      report.differences.push(...differences)
-      if (differences.length === 0) report.agreed += 1
+      report.differences.push(...(isEarlier ? differences.filter(isLate) : differences))
+      if (differences.length === 0 && !isEarlier) report.agreed += 1
     } else if (ours.isMentioned(record.requestId)) {
       // The host's own code recorded it, without anything to compare.
     } else if (record.service === 'phone' && open.offer(adapter, record)) {
@@ -164,6 +166,11 @@ async function compareAdapter(run: Run, adapter: ProviderAdapter): Promise<void>
     const { accountId, usageId } = row
     report.differences.push({ type: 'not_at_provider', accountId, usageId, adapter: adapter.name, requestId })
   }
+}
+
+/** Whether a difference was corrected just now, or could not be. */
+function isLate(difference: Difference): boolean {
+  return difference.type === 'failed' || ('isApplied' in difference && difference.isApplied)
 }
 
 /** The end of the records to ask for: a call that was dialled within the range may have begun after its end. */

@@ -1,4 +1,5 @@
 import type { Unit } from '@farebox/core'
+import { inTurns } from '../in-turns.ts'
 import { isConditioned, type RecordedCall } from './recorded-call.ts'
 import { insteadOf } from './replay-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
@@ -39,17 +40,21 @@ export class ChangeSums {
   savedToday = 0n
   isPricedOtherwiseToday = false
 
-  add(calls: readonly ReplayedCall[], { prices, today, now }: { prices: ReplayPrices; today: ReplayPrices; now: number }): void {
-    for (const { creditsThen, creditsNow } of replayWorkflow(calls, (call) => prices.stepOf(call)).values()) {
+  async add(
+    calls: readonly ReplayedCall[],
+    { prices, today, now }: { prices: ReplayPrices; today: ReplayPrices; now: number },
+  ): Promise<void> {
+    const services = await replayWorkflow(calls, (call) => prices.stepOf(call))
+    for (const { creditsThen, creditsNow } of services.values()) {
       this.creditsThen += creditsThen
       this.creditsNow += creditsNow
     }
     this.workflows += 1
     this.calls += calls.length
-    for (const { call, replayed } of calls) {
+    await inTurns(calls, ({ call, replayed }) => {
       if (isCareful(call)) this.careful += 1
       if (replayed.isSame && replayed.isLost) this.lost += 1
-      if (replayed.isSame || replayed.provider === call.provider) continue
+      if (replayed.isSame || replayed.provider === call.provider) return
       this.movedCalls += 1
       if (!call.decision) this.elsewhere += 1
       if (isConditioned(call)) this.conditioned += 1
@@ -64,7 +69,7 @@ export class ChangeSums {
       this.moved.set(key, known)
       if (!prices.differs(at, now)) {
         this.savedToday += call.rated - replayed.rated
-        continue
+        return
       }
       this.isPricedOtherwiseToday = true
       const priceAt = ({ provider, model }: Seller, used: RecordedCall['quantities']) =>
@@ -77,7 +82,7 @@ export class ChangeSums {
       const after = priceOf(replayed, replayed.quantities, replayed.insteadOf)
       // Unless both have a price today, the call saves nothing today.
       if (before !== undefined && after !== undefined) this.savedToday += before - after
-    }
+    })
   }
 
   get saved(): bigint {

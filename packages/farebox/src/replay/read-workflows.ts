@@ -45,7 +45,7 @@ export async function* readWorkflows(
       page.workflows.map(({ workflowId }) => workflowId),
     )
     for (const { workflowId, name } of page.workflows) {
-      const workflow = { accountId, workflowId, name, calls: recordedCalls(records.get(workflowId) ?? []) }
+      const workflow = { accountId, workflowId, name, calls: await recordedCalls(records.get(workflowId) ?? []) }
       workflows += 1
       calls += workflow.calls.length
       yield workflow

@@ -193,7 +193,7 @@ class SavingsTally {
     const isFollowed = others.some(({ replayed }) => !replayed.isSame || replayed.isLost)
     const replayed = [...(await replay(calls)), ...(isFollowed ? others : [])]
     if (replayed.length === 0) return
-    this.#sumsOf(name, part, change).add(replayed, { prices: this.#prices, today: this.#today, now: this.#now })
+    await this.#sumsOf(name, part, change).add(replayed, { prices: this.#prices, today: this.#today, now: this.#now })
   }
 
   #sumsOf(name: string, part: string, change: ConfigurationChange): ChangeSums {

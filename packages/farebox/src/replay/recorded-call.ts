@@ -10,6 +10,7 @@ import {
 } from '@farebox/core'
 import { isTakenBack, type UsageRow } from '@farebox/ledger'
 import type { DecisionRecord, PhoneNumbers } from '@farebox/router'
+import { inTurns } from '../in-turns.ts'
 import { decisionOf } from '../kept-decisions.ts'
 import { lastPartOf } from '../live/live-meter.ts'
 import { pricedModelOf } from '../priced-model.ts'
@@ -18,6 +19,9 @@ import { pricedModelOf } from '../priced-model.ts'
 export interface RecordedPart {
   /** Its place among all records of the account. */
   sequence: number
+  /** The unit of its line on the receipt. Slices of one call may differ in it. */
+  unit: Unit
+  quantities: readonly UsageQuantity[]
   rated: Credits
   due: Credits
   /**
@@ -40,7 +44,7 @@ export interface RecordedCall {
   model: string | undefined
   /** The model whose price was charged. For live sound, it may be another one. */
   pricedModel: string | undefined
-  /** The unit of the call's line on the receipt. */
+  /** The unit of the call's line on the receipt, that of its first slice. */
   unit: Unit
   quantities: readonly UsageQuantity[]
   /** The time whose prices applied to it, in epoch milliseconds. */
@@ -53,7 +57,7 @@ export interface RecordedCall {
   /** The sum of later corrections to `due`. */
   corrected: Credits
   /** Its usage records, without corrections. */
-  parts: readonly RecordedPart[]
+  parts: RecordedPart[]
   /** The routing decision. `undefined` if the work was done outside Farebox. */
   decision: DecisionRecord | undefined
   isSimulated: boolean
@@ -72,26 +76,27 @@ export function isConditioned({ decision }: Pick<RecordedCall, 'decision'>): boo
 }
 
 /** Groups the records of one workflow into calls. Leaves out failed attempts that cost nothing, even after corrections. */
-export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
+export async function recordedCalls(records: readonly UsageRow[]): Promise<RecordedCall[]> {
   const calls = new Map<string, RecordedCall>()
   const callOf = new Map<string, RecordedCall>()
   const corrections = new Map<string, UsageRow[]>()
   for (const record of records) {
     if (record.corrects !== null) corrections.set(record.corrects, [...(corrections.get(record.corrects) ?? []), record])
   }
-  for (const record of records) {
-    if (record.corrects !== null) continue
+  await inTurns(records, (record) => {
+    if (record.corrects !== null) return
     const isCorrected = corrections.get(record.usageId)?.some(({ charged, shortfall }) => charged + shortfall !== 0n)
     const isNothing = record.quantity === 0n && record.rated === 0n && record.charged + record.shortfall === 0n
-    if (isNothing && !isCorrected) continue
+    if (isNothing && !isCorrected) return
     const details = detailsOf(record.details)
     const name = nameOf(record, details)
     const before = calls.get(name)
-    const part = partOf(record, corrections.get(record.usageId) ?? [])
-    const call = before ? joined(before, record, details, part) : newCall(record, details, part)
+    const decision = decisionOf(details)
+    const part = partOf(record, quantitiesOf(record, details, decision), corrections.get(record.usageId) ?? [])
+    const call = before ? joined(before, record, decision, part) : newCall(record, details, decision, part)
     if (!before) calls.set(name, call)
     callOf.set(record.usageId, call)
-  }
+  })
   for (const record of records) {
     const [call, of] = [callOf.get(record.usageId), corrections.get(record.usageId)]
     if (!call || !of) continue
@@ -106,15 +111,15 @@ export function recordedCalls(records: readonly UsageRow[]): RecordedCall[] {
   return [...calls.values()]
 }
 
-function partOf(record: UsageRow, corrections: readonly UsageRow[]): RecordedPart {
-  const { sequence, rated, charged, shortfall } = record
+function partOf(record: UsageRow, quantities: UsageQuantity[], corrections: readonly UsageRow[]): RecordedPart {
+  const { sequence, unit, rated, charged, shortfall } = record
   const takenBackAt: number[] = []
   const inOrder = rated === 0n ? [] : corrections.toSorted((a, b) => a.sequence - b.sequence)
   for (const [index, correction] of inOrder.entries()) {
     const wasGone = takenBackAt.length % 2 === 1
     if (isTakenBack(record, inOrder.slice(0, index + 1)) !== wasGone) takenBackAt.push(correction.sequence)
   }
-  return { sequence, rated, due: microCredits(charged + shortfall), takenBackAt }
+  return { sequence, unit, quantities, rated, due: microCredits(charged + shortfall), takenBackAt }
 }
 
 /** Names the call of a record. Slices with the same name belong to one call, and so do the parts of live work. */
@@ -123,16 +128,15 @@ function nameOf(record: UsageRow, { call }: Details): string {
   return typeof call === 'string' ? ['call', service, provider, call].join('\0') : (lastPartOf(record) ?? usageId)
 }
 
-function newCall(record: UsageRow, details: Details, part: RecordedPart): RecordedCall {
+function newCall(record: UsageRow, details: Details, decision: DecisionRecord | undefined, part: RecordedPart): RecordedCall {
   const { service, provider, model, unit, rated, certainty, apiKeyId, createdAt } = record
-  const decision = decisionOf(details)
   return {
     service,
     provider,
     model: model ?? undefined,
     pricedModel: pricedModelOf(record),
     unit,
-    quantities: quantitiesOf(record, details, decision),
+    quantities: part.quantities,
     at: typeof details.at === 'number' ? details.at : createdAt,
     numbers: numbersOf(details),
     rated,
@@ -148,19 +152,19 @@ function newCall(record: UsageRow, details: Details, part: RecordedPart): Record
   }
 }
 
-function joined(call: RecordedCall, record: UsageRow, details: Details, part: RecordedPart): RecordedCall {
+function joined(call: RecordedCall, record: UsageRow, decision: DecisionRecord | undefined, part: RecordedPart): RecordedCall {
   const quantities = new Map(call.quantities.map((usage) => [`${usage.meter} ${usage.unit}`, usage]))
-  for (const usage of quantitiesOf(record, details, undefined)) {
-    const name = `${usage.meter} ${usage.unit}`
-    const sum = (quantities.get(name)?.quantity ?? 0n) + usage.quantity
-    quantities.set(name, { meter: usage.meter, unit: usage.unit, quantity: sum as Quantity })
+  for (const { meter, unit, quantity: more } of part.quantities) {
+    const name = `${meter} ${unit}`
+    const sum = (quantities.get(name)?.quantity ?? 0n) + more
+    quantities.set(name, { meter, unit, quantity: sum as Quantity })
   }
+  call.parts.push(part)
   return Object.assign(call, {
     quantities: [...quantities.values()],
     rated: microCredits(call.rated + record.rated),
     due: microCredits(call.due + part.due),
-    parts: [...call.parts, part],
-    decision: call.decision ?? decisionOf(details),
+    decision: call.decision ?? decision,
     isExact: call.isExact && record.certainty === 'exact',
   })
 }

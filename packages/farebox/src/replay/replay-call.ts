@@ -12,9 +12,10 @@ import {
   replayDecision,
   type ServiceConfiguration,
 } from '@farebox/router'
+import { sumOf } from '../live/live-meter.ts'
 import type { RecordedCall } from './recorded-call.ts'
 import type { ReplayPrices } from './replay-prices.ts'
-import type { Replayed, Seller } from './replay-workflow.ts'
+import type { RatedSlice, Replayed, Seller } from './replay-workflow.ts'
 
 /** The conditions of a replay. */
 export interface ReplayUnder {
@@ -124,6 +125,9 @@ export class CallReplay {
       quantities,
       insteadOf: insteadOf && sourceOf(insteadOf),
       ...(instead && instead.rated < price.rated ? instead : price),
+      ...(call.parts.some(({ unit }) => unit !== call.unit) && {
+        slices: slicesOf(call, (used) => under.prices.priceOf(source, used)?.rated),
+      }),
     }
   }
 
@@ -275,6 +279,18 @@ function inputOf({ candidates, request }: DecisionRecord, { provider, model }: C
   const found = candidates.find((each) => each.provider === provider && (model === undefined || each.model === model))
   const text = found && (found.expected ?? request.expected).find((expected) => expected.endsWith(' tokens input'))
   return text === undefined ? undefined : quantity(text.split(' ')[0] ?? '0')
+}
+
+/** What the slices of a call come to, each added to those before it, as they are charged. */
+function slicesOf({ parts }: RecordedCall, priceOf: (used: RecordedCall['quantities']) => bigint | undefined): RatedSlice[] {
+  let [used, before]: [RecordedCall['quantities'], bigint] = [[], 0n]
+  return parts.map(({ sequence, unit, quantities }) => {
+    used = sumOf(used, quantities)
+    const whole = priceOf(used) ?? before
+    const rated = whole > before ? whole - before : 0n
+    before += rated
+    return { sequence, unit, rated }
+  })
 }
 
 function same(because?: string, isLost = false): Replayed {

@@ -1,4 +1,5 @@
-import type { Credits, UsageQuantity } from '@farebox/core'
+import type { Credits, Unit, UsageQuantity } from '@farebox/core'
+import { inTurns } from '../in-turns.ts'
 import { isGone, type RecordedCall } from './recorded-call.ts'
 import { type ReplayedPrice, roundUpTo } from './replay-prices.ts'
 
@@ -24,7 +25,17 @@ export type Replayed =
       quantities: readonly UsageQuantity[]
       /** The one that it is tried out instead of: it costs no more than there. */
       insteadOf: Seller | undefined
+      /** What each slice is rated, where slices of the call are on several lines. */
+      slices?: readonly RatedSlice[]
     } & ReplayedPrice)
+
+/** A slice of a call with its price before rounding: what the call so far comes to, less what its earlier slices did. */
+export interface RatedSlice {
+  sequence: number
+  /** The unit of its line on the receipt. */
+  unit: Unit
+  rated: bigint
+}
 
 /** A call and the result of its replay. */
 export interface ReplayedCall {
@@ -61,10 +72,10 @@ interface LineCharge {
  *
  * @param stepOf  the step that the line of a call was rounded up to
  */
-export function replayWorkflow(
+export async function replayWorkflow(
   calls: readonly ReplayedCall[],
   stepOf: (call: RecordedCall) => Credits,
-): Map<string, ServiceDifference> {
+): Promise<Map<string, ServiceDifference>> {
   const services = new Map<string, ServiceDifference>()
   const lines = new Map<string, { service: string; line: Line }>()
   const lineOf = (service: string, provider: string, unit: string) => {
@@ -75,31 +86,35 @@ export function replayWorkflow(
     lines.set(name, { service, line })
     return line
   }
-  for (const { call, replayed } of calls) {
+  await inTurns(calls, ({ call, replayed }) => {
     const sums = services.get(call.service) ?? { creditsThen: 0n, creditsNow: 0n }
     sums.creditsThen += call.due + call.corrected
     sums.creditsNow += call.corrected
     services.set(call.service, sums)
-    const before = lineOf(call.service, call.provider, call.unit)
     if (replayed.isSame) {
       const step = () => stepOf(call)
       for (const part of call.parts) {
-        before.charges.push({ ...part, step })
+        const line = lineOf(call.service, call.provider, part.unit)
+        line.charges.push({ ...part, step })
         // Its refund is one of the corrections.
         if (isGone(part)) sums.creditsNow += part.due
-        else before.due += part.due
+        else line.due += part.due
       }
-      continue
+      return
     }
-    before.isSame = false
-    const after = lineOf(call.service, replayed.provider, replayed.unit)
-    after.isSame = false
-    const { rated, step } = replayed
-    after.charges.push({ sequence: call.parts[0]?.sequence ?? 0, rated, step: () => step, takenBackAt: [] })
-  }
+    for (const { unit } of call.parts) lineOf(call.service, call.provider, unit).isSame = false
+    const { step, unit, rated } = replayed
+    const whole = { sequence: call.parts[0]?.sequence ?? 0, unit, rated }
+    for (const slice of replayed.slices ?? [whole]) {
+      const after = lineOf(call.service, replayed.provider, slice.unit)
+      after.isSame = false
+      after.charges.push({ ...slice, step: () => step, takenBackAt: [] })
+    }
+  })
   for (const { service, line } of lines.values()) {
     const sums = services.get(service)
-    if (sums) sums.creditsNow += line.isSame ? line.due : dueOn(line.charges)
+    const due = line.isSame ? line.due : await dueOn(line.charges)
+    if (sums) sums.creditsNow += due
   }
   return services
 }
@@ -108,24 +123,25 @@ export function replayWorkflow(
  * What the ledger charges on a line. Each charge rounds up the line as it is by then. A charge that is refunded in full later does
  * not count in those that follow until it is charged again, but those before it stay as they were rounded.
  */
-function dueOn(charges: readonly LineCharge[]): bigint {
+async function dueOn(charges: readonly LineCharge[]): Promise<bigint> {
   const events = charges.flatMap((charge) =>
     [charge.sequence, ...charge.takenBackAt].map((sequence, turn) => ({ sequence, charge, turn })),
   )
   const dues = new Map<LineCharge, bigint>()
   let [rated, due] = [0n, 0n]
-  for (const { charge, turn } of events.sort((a, b) => a.sequence - b.sequence)) {
+  const inOrder = events.sort((a, b) => a.sequence - b.sequence)
+  await inTurns(inOrder, ({ charge, turn }) => {
     const before = dues.get(charge)
     if (before !== undefined) {
       const times = turn % 2 === 1 ? -1n : 1n
       rated += times * charge.rated
       due += times * before
-      continue
+      return
     }
     rated += charge.rated
     const more = roundUpTo(charge.step(), rated) - due
     dues.set(charge, more > 0n ? more : 0n)
     if (more > 0n) due += more
-  }
+  })
   return due
 }

@@ -2,12 +2,14 @@ import { checkOptionNames, InvalidOptionError, microCredits } from '@farebox/cor
 import type { Ledger, WorkflowFilter } from '@farebox/ledger'
 import type { PriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, presets, type ServiceConfiguration } from '@farebox/router'
+import { inTurns } from '../in-turns.ts'
 import { type RecordedWorkflow, type ReplayProgress, readWorkflows } from './read-workflows.ts'
 import { isConditioned } from './recorded-call.ts'
 import { CallReplay, namedBy, type ReplayParts, type ReplayUnder } from './replay-call.ts'
 import { ReplayPrices, replayPrices } from './replay-prices.ts'
-import { replayWorkflow } from './replay-workflow.ts'
+import { type ReplayedCall, replayWorkflow } from './replay-workflow.ts'
 import type { MovedCalls, NotReplayed, SimulatedLine, Simulation } from './simulation.ts'
+import { type StrayUsage, strayUsage } from './stray-usage.ts'
 
 /** The work to replay, and what to change about it. */
 export interface SimulateInput extends Omit<WorkflowFilter, 'accountId' | 'state' | 'from' | 'to'> {
@@ -81,9 +83,12 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
   for await (const id of accountId === undefined ? accountIds(parts.ledger) : [accountId]) {
     const replay = new CallReplay({ ...parts, keys: await keysOf(parts.ledger, id) })
     for await (const workflow of readWorkflows(parts.ledger, { ...filter, accountId: id, from, to }, { onProgress, signal })) {
-      sums.add(workflow, replay, under)
+      await sums.add(workflow, replay, under)
     }
-    if (filter.name === undefined) await sums.addStray(parts.ledger, { ...filter, accountId: id, from, to })
+    const { name, ...scope } = filter
+    if (name === undefined) {
+      for await (const stray of strayUsage(parts.ledger, { ...scope, accountId: id, from, to })) sums.addStray(stray)
+    }
     accounts += 1
   }
   return sums.result({ from, to, accounts, under, changes, configuration })
@@ -147,11 +152,12 @@ class SimulationSums {
     this.#then = then
   }
 
-  add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): void {
+  async add({ name, calls }: RecordedWorkflow, replay: CallReplay, under: ReplayUnder): Promise<void> {
     this.#workflows += 1
     this.#calls += calls.length
-    const replayed = calls.map((call) => ({ call, replayed: replay.replay(call, under) }))
-    for (const [service, { creditsThen, creditsNow }] of replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
+    const replayed: ReplayedCall[] = []
+    await inTurns(calls, (call) => void replayed.push({ call, replayed: replay.replay(call, under) }))
+    for (const [service, { creditsThen, creditsNow }] of await replayWorkflow(replayed, (call) => this.#then.stepOf(call))) {
       const line = this.#line(name, service)
       line.workflows += 1
       line.creditsThen += creditsThen
@@ -175,17 +181,14 @@ class SimulationSums {
     }
   }
 
-  /** Adds usage that belongs to no workflow. Only its sums are read. */
-  async addStray(ledger: Ledger, { name: _, ...filter }: WorkflowFilter): Promise<void> {
-    const { services } = await ledger.breakdowns({ ...filter, workflowName: '' })
-    for (const { service, charged, shortfall, records } of services) {
-      const line = this.#line(null, service)
-      line.calls += records
-      line.creditsThen += charged + shortfall
-      line.creditsNow += charged + shortfall
-      this.#calls += records
-      this.#keep(service, 'usage that belongs to no workflow', records, charged + shortfall)
-    }
+  /** Adds usage that belongs to no workflow. */
+  addStray({ service, calls, due }: StrayUsage): void {
+    const line = this.#line(null, service)
+    line.calls += calls
+    line.creditsThen += due
+    line.creditsNow += due
+    this.#calls += calls
+    this.#keep(service, 'usage that belongs to no workflow', calls, due)
   }
 
   result({
