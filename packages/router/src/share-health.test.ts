@@ -272,8 +272,8 @@ describe('the loop', () => {
   })
 
   test('does not keep the process alive', async () => {
-    const start = vi.spyOn(globalThis, 'setTimeout')
-    onTestFinished(() => start.mockRestore())
+    // Restored before the real timers are back: it would put the fake one in their place, for every test that follows.
+    using start = vi.spyOn(globalThis, 'setTimeout')
     const { one, store } = world(0, 0)
     const shared = shareHealth(one.health, store, { everyMs: 100 })
     shared.start()
