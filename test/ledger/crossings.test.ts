@@ -7,8 +7,8 @@ import { openPostgres } from './open-postgres.ts'
 import { openSqlite } from './open-sqlite.ts'
 
 const drivers: [string, OpenLedger, { numRuns: number }][] = [
-  ['SQLite', openSqlite, { numRuns: 120 }],
-  ['Postgres', openPostgres, { numRuns: 30 }],
+  ['SQLite', openSqlite, { numRuns: 300 }],
+  ['Postgres', openPostgres, { numRuns: 150 }],
 ]
 const START = Date.UTC(2026, 6, 15, 12)
 
