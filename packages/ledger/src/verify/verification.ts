@@ -9,6 +9,7 @@ import { RollupCheck } from './rollup-check.ts'
 import { rowsOf, type Scan, scan, type VerifiedTable } from './scan.ts'
 import { add, sum } from './sums.ts'
 import { WorkflowCheck } from './workflow-check.ts'
+import { ENTRIES_OF_WORKFLOWS, WorkflowTerms } from './workflow-terms.ts'
 
 /**
  * Journal entries per part. A verification remembers some hundreds of bytes of each workflow and hold, so it goes through those of
@@ -30,6 +31,11 @@ export function* verification(accountId: string, entriesOfPart = ENTRIES_OF_PART
     return { accountId, entries, usageRecords, mismatches: findings.mismatches }
   }
   const journal = new JournalReplay(findings)
+  yield scan({
+    table: 'holds',
+    where: `state = 'open'`,
+    each: (hold) => hold.state === 'open' && journal.terms.addOpenHold(hold),
+  })
   yield scan({ table: 'journal', orderBy: 'sequence', each: (entry) => journal.add(entry) })
   const parts = Math.ceil(journal.entries / entriesOfPart) || 1
   const usageRecords = yield* verifyRows(account, journal, findings, parts)
@@ -73,6 +79,8 @@ function* verifyRows(
   for (let part = 0; part < parts; part++) {
     const isOfPart = (id: string) => parts === 1 || partOf(id, parts) === part
     const holds = new Map<string, Amounts>()
+    const workflowTerms = new WorkflowTerms(findings)
+    yield scan({ table: 'journal', where: ENTRIES_OF_WORKFLOWS, each: (entry) => workflowTerms.add(entry, isOfPart) })
     yield scan({ table: 'workflows', each: (row) => isOfPart(row.workflowId) && workflows.add(row) })
     yield scan({
       table: 'holds',
@@ -116,6 +124,7 @@ function* verifyRows(
       each(row) {
         if (!isOfPart(row.workflowId)) return
         workflows.check(row)
+        workflowTerms.check(row)
         rollups.addWorkflow(row)
       },
     })
@@ -157,17 +166,26 @@ function verifyBalance(account: AccountRow, grants: readonly GrantRow[], journal
   findings.expect('grants', 'granted', -journal.bucket('granted'), granted)
 }
 
-/** Checks what was agreed: limits, budgets, the terms of grants, API keys. */
+/** Checks what was agreed: limits, budgets, the terms of grants and open holds, API keys. */
 function* verifyTerms(
   account: AccountRow,
   grants: readonly GrantRow[],
   budgets: readonly BudgetRow[],
   { terms }: JournalReplay,
 ): Generator<Scan, void, void> {
-  terms.endAccount(account)
+  terms.endAccount(account, grants)
   terms.endGrants(grants)
+  terms.endHolds()
   terms.endBudgets(budgets)
-  yield scan({ table: 'api_keys', each: (key) => terms.addKey(key) })
+  const keys = new Set<string>()
+  yield scan({
+    table: 'api_keys',
+    each(key) {
+      keys.add(key.apiKeyId)
+      terms.addKey(key)
+    },
+  })
+  terms.endKeys(keys)
 }
 
 /** Checks usage records against their lots and the journal. */
