@@ -8,6 +8,7 @@ import { Findings, type VerifyReport } from './report.ts'
 import { RollupCheck } from './rollup-check.ts'
 import { rowsOf, type Scan, scan, type VerifiedTable } from './scan.ts'
 import { add, sum } from './sums.ts'
+import { UsagePrint } from './usage-print.ts'
 import { WorkflowCheck } from './workflow-check.ts'
 import { ENTRIES_OF_WORKFLOWS, WorkflowTerms } from './workflow-terms.ts'
 
@@ -134,7 +135,7 @@ function* verifyRows(
 
   findings.expect('held', 'open holds', openHeld, account.held)
   lots.end(account)
-  spending.end(journal.buckets)
+  spending.end(journal)
   workflows.end()
   budgets.end(findings)
   for (const table of ['usage_rollups', 'workflow_rollups'] as const) {
@@ -192,6 +193,7 @@ function* verifyTerms(
 class SpendingCheck {
   readonly #findings: Findings
   readonly #recorded = new Map<string, bigint>()
+  readonly #print = new UsagePrint()
   #records = 0
 
   constructor(findings: Findings) {
@@ -202,8 +204,10 @@ class SpendingCheck {
     return this.#records
   }
 
-  add({ usageId, service, charged, shortfall, lots }: UsageRow): void {
+  add(record: UsageRow): void {
+    const { usageId, service, charged, shortfall, lots } = record
     this.#records += 1
+    this.#print.addRecord(record)
     this.#findings.expect(
       'usage',
       usageId,
@@ -214,7 +218,8 @@ class SpendingCheck {
     add(this.#recorded, `shortfall:${service}`, shortfall)
   }
 
-  end(buckets: ReadonlyMap<string, bigint>): void {
+  end({ buckets, usage }: JournalReplay): void {
+    this.#findings.expect('usage', 'ids, entries, times and amounts', usage.toString(), this.#print.toString())
     const journaled = [...buckets.keys()].filter((name) => name.startsWith('spent:') || name.startsWith('shortfall:'))
     for (const name of new Set([...journaled, ...this.#recorded.keys()])) {
       this.#findings.expect('usage', name, buckets.get(name) ?? 0n, this.#recorded.get(name) ?? 0n)
