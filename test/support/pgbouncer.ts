@@ -40,7 +40,7 @@ server_round_robin = 1`
 /**
  * Starts a PgBouncer before one database.
  *
- * @param settings  lines of its configuration. @defaultValue transaction mode, where each transaction gets the server connection that has rested longest
+ * @param settings  lines of its configuration, except for where it listens and whom it lets in. @defaultValue transaction mode, where each transaction gets the server connection that has rested longest
  */
 export async function startPgbouncer(databaseUrl: string, settings = defaultSettings): Promise<Pgbouncer> {
   if (!pgbouncerProgram) throw new Error('there is no pgbouncer on the PATH')
@@ -54,11 +54,11 @@ export async function startPgbouncer(databaseUrl: string, settings = defaultSett
     `[databases]
 ${database} = host=${to.hostname} port=${to.port || 5432} user=${to.username} password=${decodeURIComponent(to.password)}
 [pgbouncer]
+${settings}
 listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-${settings}
 `,
   )
   // It refuses to run as root, as PostgreSQL does.

@@ -36,6 +36,38 @@ export function exerciseConcurrency(suite: Suite): void {
       }
     })
 
+    it('sweeps in small pages neither fail nor double the settlements of the moment, and leave the holds of living work', async () => {
+      const accounts = await Promise.all(Array.from({ length: 12 }, () => suite.account(100)))
+      for (const accountId of accounts) {
+        await suite.hold(accountId, 10, { holdId: 'abandoned', ttlMs: 1_000, graceMs: 0 })
+        await suite.hold(accountId, 10, { holdId: 'late', ttlMs: 1_000, graceMs: 0 })
+        await suite.hold(accountId, 10, { holdId: 'in grace', ttlMs: 1_000, graceMs: 5_000 })
+        await suite.hold(accountId, 10, { holdId: 'alive' })
+      }
+      suite.now += 2_000
+      const sweepers = Array.from({ length: 3 }, () => suite.another())
+      const sweeping = sweepers.map(async (ledger) => {
+        for (let page = 0; page < 8; page++) expect(await ledger.sweep({ limit: 2 })).toBeLessThanOrEqual(2)
+      })
+      const settled = await Promise.all(
+        accounts.flatMap((accountId, index) =>
+          ['late', 'in grace', 'alive'].map((holdId) =>
+            (sweepers[index % 3] as typeof suite.ledger).settleHold({ accountId, holdId, usage: usage(4) }),
+          ),
+        ),
+      )
+      await Promise.all(sweeping)
+      for (const [index, outcome] of settled.entries()) {
+        expect(outcome).toMatchObject({ status: 'charged', charged: credits(4), shortfall: 0n, late: index % 3 === 0 })
+      }
+      while ((await suite.ledger.sweep({ limit: 2 })) === 2);
+      for (const accountId of accounts) {
+        expect(await suite.money(accountId)).toEqual({ balance: 88, held: 0, available: 88 })
+        const verbs = (await suite.ledger.statement(accountId)).items.map(({ verb }) => verb)
+        expect(verbs.filter((verb) => verb === 'expireHold')).toHaveLength(2)
+      }
+    })
+
     it('an account that twenty callers open at once is opened once', async () => {
       const accountId = `sign-up ${Math.random()}`
       const outcomes = await Promise.all(

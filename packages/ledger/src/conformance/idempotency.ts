@@ -4,27 +4,69 @@ import { IdempotencyConflictError } from '../errors.ts'
 import { charged, NOON, type Suite, usage, work } from './suite.ts'
 
 export function exerciseIdempotency(suite: Suite): void {
-  /** Every verb that changes something, ready to be sent again and again. */
-  async function everyVerb(accountId: string): Promise<Record<string, () => Promise<{ status: string; replayed?: boolean }>>> {
+  /** Every verb that changes something, ready to be sent again and again, with the same content or with some of it changed. */
+  async function everyVerb(accountId: string) {
     const { ledger } = suite
     const key = (name: string) => ({ accountId, idempotencyKey: `${name} of the test` })
+    await ledger.setAlerts({ accountId, topUp: { at: credits(100_000), amount: credits(1) } })
+    const [{ id: topUpId } = { id: '' }] = await ledger.events({ accountId })
+    for (const grantId of ['revoked', 'reversed']) await ledger.grant({ accountId, grantId, amount: credits(5) })
+    for (const usageId of ['refunded', 'adjusted']) await ledger.charge({ accountId, usageId, ...work, usage: usage(3) })
     await ledger.openWorkflow({ accountId, workflowId: 'w', name: 'w' })
     await ledger.createApiKey({ accountId, apiKeyId: 'k' })
     for (const holdId of ['settled', 'released', 'extended']) await suite.hold(accountId, 10, { holdId, workflowId: 'w' })
-    return {
-      grant: () => ledger.grant({ ...key('grant'), amount: credits(5) }),
-      placeHold: () => ledger.placeHold({ ...key('placeHold'), ...work, amount: credits(5), unitPrice: credits(1) }),
-      extendHold: () => ledger.extendHold({ ...key('extendHold'), holdId: 'extended', amount: credits(20), ttlMs: 1_000 }),
-      settleHold: () => ledger.settleHold({ ...key('settleHold'), holdId: 'settled', usage: usage(3) }),
-      releaseHold: () => ledger.releaseHold({ ...key('releaseHold'), holdId: 'released' }),
-      charge: () => ledger.charge({ ...key('charge'), ...work, usage: usage(3) }),
-      openWorkflow: () => ledger.openWorkflow({ ...key('openWorkflow'), name: 'other', maxCredits: credits(5) }),
-      createApiKey: () => ledger.createApiKey({ ...key('createApiKey'), services: [{ service: 'gpt' }] }),
-      setKeyServices: () => ledger.setKeyServices({ ...key('setKeyServices'), apiKeyId: 'k', services: [{ service: 'phone' }] }),
-      setBudget: () => ledger.setBudget({ ...key('setBudget'), period: 'day', limit: credits(1_000) }),
-      revokeApiKey: () => ledger.revokeApiKey({ ...key('revokeApiKey'), apiKeyId: 'k' }),
-      closeWorkflow: () => ledger.closeWorkflow({ ...key('closeWorkflow'), workflowId: 'w' }),
+    const verbs: Record<string, (more?: object) => Promise<{ status: string; replayed?: boolean }>> = {
+      grant: (more) => ledger.grant({ ...key('grant'), amount: credits(5), ...more }),
+      placeHold: (more) => ledger.placeHold({ ...key('placeHold'), ...work, amount: credits(5), unitPrice: credits(1), ...more }),
+      extendHold: (more) =>
+        ledger.extendHold({ ...key('extendHold'), holdId: 'extended', amount: credits(20), ttlMs: 1_000, ...more }),
+      settleHold: (more) => ledger.settleHold({ ...key('settleHold'), holdId: 'settled', usage: usage(3), ...more }),
+      releaseHold: (more) => ledger.releaseHold({ ...key('releaseHold'), holdId: 'released', ...more }),
+      charge: (more) => ledger.charge({ ...key('charge'), ...work, usage: usage(3), ...more }),
+      refund: (more) => ledger.refund({ ...key('refund'), usageId: 'refunded', amount: credits(1), ...more }),
+      adjust: (more) => ledger.adjust({ ...key('adjust'), usageId: 'adjusted', charge: credits(4), ...more }),
+      revokeGrant: (more) => ledger.revokeGrant({ ...key('revokeGrant'), grantId: 'revoked', ...more }),
+      chargeback: (more) => ledger.chargeback({ ...key('chargeback'), grantId: 'reversed', ...more }),
+      freezeAccount: (more) => ledger.freezeAccount({ ...key('freezeAccount'), isFrozen: false, ...more }),
+      openWorkflow: (more) => ledger.openWorkflow({ ...key('openWorkflow'), name: 'other', maxCredits: credits(5), ...more }),
+      createApiKey: (more) => ledger.createApiKey({ ...key('createApiKey'), services: [{ service: 'gpt' }], ...more }),
+      rotateApiKey: (more) => ledger.rotateApiKey({ ...key('rotateApiKey'), apiKeyId: 'k', ...more }),
+      setKeyServices: (more) =>
+        ledger.setKeyServices({ ...key('setKeyServices'), apiKeyId: 'k', services: [{ service: 'phone' }], ...more }),
+      setBudget: (more) => ledger.setBudget({ ...key('setBudget'), period: 'day', limit: credits(1_000), ...more }),
+      revokeApiKey: (more) => ledger.revokeApiKey({ ...key('revokeApiKey'), apiKeyId: 'k', ...more }),
+      closeWorkflow: (more) => ledger.closeWorkflow({ ...key('closeWorkflow'), workflowId: 'w', ...more }),
+      cancelTopUp: (more) => ledger.cancelTopUp({ ...key('cancelTopUp'), topUpId, ...more }),
+      setAlerts: (more) => ledger.setAlerts({ ...key('setAlerts'), balanceLow: credits(1), ...more }),
+      saveDocument: (more) =>
+        ledger.saveDocument({ ...key('saveDocument'), kind: 'agent', documentId: 'd', body: { n: 1 }, ...more }),
     }
+    return verbs
+  }
+
+  /** Of each verb another content, and the field in which it differs. */
+  const otherContents: Record<string, [object, string]> = {
+    grant: [{ source: 'promo' }, 'source'],
+    placeHold: [{ ttlMs: 5_000 }, 'ttlMs'],
+    extendHold: [{ amount: credits(21) }, 'amount'],
+    settleHold: [{ usage: usage(3, { unit: 'minutes' }) }, 'usage.unit'],
+    releaseHold: [{ holdId: 'extended' }, 'holdId'],
+    charge: [{ userId: 'ada' }, 'userId'],
+    refund: [{ reason: 'late' }, 'reason'],
+    adjust: [{ charge: credits(5) }, 'charge'],
+    revokeGrant: [{ grantId: 'first' }, 'grantId'],
+    chargeback: [{ grantId: 'first' }, 'grantId'],
+    freezeAccount: [{ isFrozen: true }, 'isFrozen'],
+    openWorkflow: [{ maxCredits: credits(6) }, 'maxCredits'],
+    createApiKey: [{ name: 'other' }, 'name'],
+    rotateApiKey: [{ graceMs: 5 }, 'graceMs'],
+    setKeyServices: [{ services: [] }, 'services'],
+    setBudget: [{ mode: 'warn' }, 'mode'],
+    revokeApiKey: [{ apiKeyId: 'other' }, 'apiKeyId'],
+    closeWorkflow: [{ workflowId: 'other' }, 'workflowId'],
+    cancelTopUp: [{ reason: 'declined' }, 'reason'],
+    setAlerts: [{ balanceLow: credits(2) }, 'balanceLow'],
+    saveDocument: [{ body: { n: 2 } }, 'body.n'],
   }
 
   describe('idempotency', () => {
@@ -57,7 +99,7 @@ export function exerciseIdempotency(suite: Suite): void {
       const accountId = await suite.account(10_000)
       for (const [verb, call] of Object.entries(await everyVerb(accountId))) {
         const before = (await suite.ledger.statement(accountId)).items.length
-        const outcomes = await Promise.all(Array.from({ length: 10 }, call))
+        const outcomes = await Promise.all(Array.from({ length: 10 }, () => call()))
         expect(
           outcomes.filter(({ replayed }) => replayed === false),
           verb,
@@ -92,6 +134,17 @@ export function exerciseIdempotency(suite: Suite): void {
         differs: expect.arrayContaining(['verb']),
       })
       expect(await suite.money(accountId)).toEqual({ balance: 100, held: 10, available: 90 })
+    })
+
+    it('another content under the key of any verb is a conflict that names the field, and changes nothing', async () => {
+      const accountId = await suite.account(10_000)
+      for (const [verb, call] of Object.entries(await everyVerb(accountId))) {
+        await call()
+        const before = await suite.ledger.statement(accountId)
+        const [more, field] = otherContents[verb] ?? []
+        await expect(call(more), verb).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', differs: [field] })
+        expect(await suite.ledger.statement(accountId), verb).toEqual(before)
+      }
     })
 
     it('a conflict in the usage names the field inside it, however long its details are', async () => {

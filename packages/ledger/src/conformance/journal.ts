@@ -291,6 +291,21 @@ export function exerciseJournal(suite: Suite): void {
         `UPDATE farebox_usage_records SET service = 'vision' WHERE account_id = '{id}' AND service = 'phone'`,
       ],
       ['a deleted usage record', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}' AND service = 'phone'`],
+      [
+        'a usage record by another name',
+        'usage',
+        `UPDATE farebox_usage_records SET usage_id = 'mine' WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a usage record of another entry',
+        'usage',
+        `UPDATE farebox_usage_records SET sequence = sequence - 1 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
+      [
+        'a usage record of another second',
+        'usage',
+        `UPDATE farebox_usage_records SET created_at = created_at + 1000 WHERE account_id = '{id}' AND service = 'phone'`,
+      ],
       ['usage records deleted with their rollup', 'usage', `DELETE FROM farebox_usage_records WHERE account_id = '{id}'`],
       [
         'a rollup with a lower charge',

@@ -7,6 +7,23 @@ export function exerciseTerms(suite: Suite): void {
   async function agreedAccount(): Promise<string> {
     const accountId = await suite.account(6_000, { creditLimit: credits(20), debtLimit: credits(5) })
     const { ledger } = suite
+    // Before any grant that they could pin.
+    await ledger.openWorkflow({
+      accountId,
+      workflowId: 'w',
+      name: 'call',
+      userId: 'ada',
+      maxCredits: credits(90),
+      reserve: credits(30),
+    })
+    await ledger.openWorkflow({ accountId, workflowId: 'leg', name: 'leg', parentId: 'w', businessAdapter: 'taxi' })
+    await ledger.openWorkflow({ accountId, workflowId: 'over', name: 'call', maxCredits: credits(1) })
+    await ledger.closeWorkflow({ accountId, workflowId: 'over' })
+    const opensWorkflow = { name: 'one', maxCredits: credits(9) }
+    await suite.hold(accountId, 2, { holdId: 'one', workflowId: 'one', opensWorkflow, ttlMs: 9 * HOUR })
+    await suite.hold(accountId, 5, { holdId: 'h', workflowId: 'leg', apiKeyId: 'k', overage: 'reject', ttlMs: HOUR })
+    await ledger.extendHold({ accountId, holdId: 'h', amount: credits(6), ttlMs: 9 * HOUR })
+    await ledger.extendHold({ accountId, holdId: 'reserve:w', ttlMs: 9 * HOUR })
     const services = Array.from({ length: 12 }, (_, index) => `service_${index}`)
     await ledger.grant({ accountId, grantId: 'plan', source: 'plan', priority: 5, amount: credits(10), services })
     await ledger.grant({
@@ -95,6 +112,53 @@ export function exerciseTerms(suite: Suite): void {
         'rollover:promo expiresAt',
         `UPDATE farebox_grants SET expires_at = expires_at + 1 {here} AND grant_id = 'rollover:promo'`,
       ],
+      [
+        'a grant that is carried over more often',
+        'promo rollover',
+        `UPDATE farebox_grants SET rollover = replace(rollover, '2', '9') {here} AND grant_id = 'promo'`,
+      ],
+      [
+        'a remainder that is carried over for ever',
+        'rollover:promo rollover',
+        `UPDATE farebox_grants SET rollover = replace(rollover, '1', '9') {here} AND grant_id = 'rollover:promo'`,
+      ],
+      [
+        'a grant that is spent before its turn',
+        'plan createdAt',
+        `UPDATE farebox_grants SET created_at = created_at - 1 {here} AND grant_id = 'plan'`,
+      ],
+      ['an account on which nothing falls due', 'account nextDueAt', `UPDATE farebox_accounts SET next_due_at = NULL {here}`],
+      ['a window that ends sooner', 'b windowEnd', `UPDATE farebox_budgets SET window_end = window_end - 1 {here}`],
+      ['a hold under another policy', 'h overage', `UPDATE farebox_holds SET overage = 'debt' {here} AND hold_id = 'h'`],
+      [
+        'a hold that lasts longer',
+        'h expiresAt',
+        `UPDATE farebox_holds SET expires_at = expires_at + 1 {here} AND hold_id = 'h'`,
+      ],
+      ['a hold with more grace', 'h graceMs', `UPDATE farebox_holds SET grace_ms = grace_ms + 1 {here} AND hold_id = 'h'`],
+      ['a hold for another service', 'h service', `UPDATE farebox_holds SET service = 'vision' {here} AND hold_id = 'h'`],
+      ['a hold of another key', 'h apiKeyId', `UPDATE farebox_holds SET api_key_id = NULL {here} AND hold_id = 'h'`],
+      ['a hold that nobody placed', 'mine', `UPDATE farebox_holds SET hold_id = 'mine' {here} AND hold_id = 'h'`],
+      [
+        'a reserve that could be settled',
+        'reserve:w service',
+        `UPDATE farebox_holds SET service = 'gpt' {here} AND hold_id = 'reserve:w'`,
+      ],
+      [
+        'a raised ceiling',
+        'w maxCredits',
+        `UPDATE farebox_workflows SET max_credits = max_credits + 1 {here} AND workflow_id = 'w'`,
+      ],
+      ['a ceiling that is gone', 'w maxCredits', `UPDATE farebox_workflows SET max_credits = NULL {here} AND workflow_id = 'w'`],
+      ['a workflow of another user', 'w userId', `UPDATE farebox_workflows SET user_id = NULL {here} AND workflow_id = 'w'`],
+      ['a workflow without its reserve', 'w reserve', `UPDATE farebox_workflows SET reserve = NULL {here} AND workflow_id = 'w'`],
+      [
+        'a workflow that is open again',
+        'over state',
+        `UPDATE farebox_workflows SET state = 'open' {here} AND workflow_id = 'over'`,
+      ],
+      ['a deleted key', 'k', `DELETE FROM farebox_api_keys {here} AND api_key_id = 'k'`],
+      ['a key by another name', 'k name', `UPDATE farebox_api_keys SET name = 'forged' {here} AND api_key_id = 'k'`],
       ['a key that lasts longer', 'k expiresAt', `UPDATE farebox_api_keys SET expires_at = NULL {here} AND api_key_id = 'k'`],
       ['a key of another user', 'k userId', `UPDATE farebox_api_keys SET user_id = NULL {here} AND api_key_id = 'k'`],
       ['a key with another secret', 'k prefix', `UPDATE farebox_api_keys SET prefix = 'forged00' {here} AND api_key_id = 'k'`],

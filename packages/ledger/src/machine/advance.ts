@@ -64,7 +64,7 @@ function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: numbe
 }
 
 /** When a grant begins or expires by itself. */
-function grantDueAt({ state, effectiveAt, expiresAt }: GrantRow): number {
+export function grantDueAt({ state, effectiveAt, expiresAt }: GrantRow): number {
   if (state === 'pending') return effectiveAt
   return state === 'active' && expiresAt !== null ? expiresAt : Number.POSITIVE_INFINITY
 }

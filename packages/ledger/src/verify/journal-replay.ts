@@ -3,6 +3,7 @@ import type { AccountRow, EntryRow } from '../rows.ts'
 import type { Findings } from './report.ts'
 import { add } from './sums.ts'
 import { TermsCheck } from './terms-check.ts'
+import { UsagePrint } from './usage-print.ts'
 
 /** Replays a journal in its order: checks the hash chain and that each entry balances, and sums up what the entries say. */
 export class JournalReplay {
@@ -17,6 +18,8 @@ export class JournalReplay {
   readonly setAt = new Map<string, number>()
   /** What was agreed, as the entries say. */
   readonly terms: TermsCheck
+  /** Of the usage records that the entries wrote. */
+  readonly usage = new UsagePrint()
 
   constructor(findings: Findings) {
     this.#findings = findings
@@ -41,6 +44,7 @@ export class JournalReplay {
     const decoded = decodeEntry(entry)
     const { postings, outcome } = decoded
     this.terms.add(decoded)
+    this.usage.addEntry(decoded)
     this.#addRepaid(outcome)
     if (verb === 'setBudget') this.setAt.set(String((outcome as { budgetId?: unknown } | null)?.budgetId), sequence)
     let total = 0n

@@ -19,8 +19,8 @@ export interface Mismatch {
     | 'terms'
     | 'row_unreadable'
   /**
-   * Where it was found: an entry's sequence, the id of a grant, a workflow, a budget or an API key, or a service. For `row_unreadable`, which
-   * ends the verification, the column.
+   * Where it was found: an entry's sequence, the id of a grant, a hold, a workflow, a budget or an API key, or a service; for terms with the
+   * field, and for what is compared as a whole in words. For `row_unreadable`, which ends the verification, the column.
    */
   at: string
   expected: string

@@ -8,7 +8,9 @@ import { Findings, type VerifyReport } from './report.ts'
 import { RollupCheck } from './rollup-check.ts'
 import { rowsOf, type Scan, scan, type VerifiedTable } from './scan.ts'
 import { add, sum } from './sums.ts'
+import { UsagePrint } from './usage-print.ts'
 import { WorkflowCheck } from './workflow-check.ts'
+import { ENTRIES_OF_WORKFLOWS, WorkflowTerms } from './workflow-terms.ts'
 
 /**
  * Journal entries per part. A verification remembers some hundreds of bytes of each workflow and hold, so it goes through those of
@@ -30,6 +32,11 @@ export function* verification(accountId: string, entriesOfPart = ENTRIES_OF_PART
     return { accountId, entries, usageRecords, mismatches: findings.mismatches }
   }
   const journal = new JournalReplay(findings)
+  yield scan({
+    table: 'holds',
+    where: `state = 'open'`,
+    each: (hold) => hold.state === 'open' && journal.terms.addOpenHold(hold),
+  })
   yield scan({ table: 'journal', orderBy: 'sequence', each: (entry) => journal.add(entry) })
   const parts = Math.ceil(journal.entries / entriesOfPart) || 1
   const usageRecords = yield* verifyRows(account, journal, findings, parts)
@@ -73,6 +80,8 @@ function* verifyRows(
   for (let part = 0; part < parts; part++) {
     const isOfPart = (id: string) => parts === 1 || partOf(id, parts) === part
     const holds = new Map<string, Amounts>()
+    const workflowTerms = new WorkflowTerms(findings)
+    yield scan({ table: 'journal', where: ENTRIES_OF_WORKFLOWS, each: (entry) => workflowTerms.add(entry, isOfPart) })
     yield scan({ table: 'workflows', each: (row) => isOfPart(row.workflowId) && workflows.add(row) })
     yield scan({
       table: 'holds',
@@ -116,6 +125,7 @@ function* verifyRows(
       each(row) {
         if (!isOfPart(row.workflowId)) return
         workflows.check(row)
+        workflowTerms.check(row)
         rollups.addWorkflow(row)
       },
     })
@@ -125,7 +135,7 @@ function* verifyRows(
 
   findings.expect('held', 'open holds', openHeld, account.held)
   lots.end(account)
-  spending.end(journal.buckets)
+  spending.end(journal)
   workflows.end()
   budgets.end(findings)
   for (const table of ['usage_rollups', 'workflow_rollups'] as const) {
@@ -157,23 +167,33 @@ function verifyBalance(account: AccountRow, grants: readonly GrantRow[], journal
   findings.expect('grants', 'granted', -journal.bucket('granted'), granted)
 }
 
-/** Checks what was agreed: limits, budgets, the terms of grants, API keys. */
+/** Checks what was agreed: limits, budgets, the terms of grants and open holds, API keys. */
 function* verifyTerms(
   account: AccountRow,
   grants: readonly GrantRow[],
   budgets: readonly BudgetRow[],
   { terms }: JournalReplay,
 ): Generator<Scan, void, void> {
-  terms.endAccount(account)
+  terms.endAccount(account, grants)
   terms.endGrants(grants)
+  terms.endHolds()
   terms.endBudgets(budgets)
-  yield scan({ table: 'api_keys', each: (key) => terms.addKey(key) })
+  const keys = new Set<string>()
+  yield scan({
+    table: 'api_keys',
+    each(key) {
+      keys.add(key.apiKeyId)
+      terms.addKey(key)
+    },
+  })
+  terms.endKeys(keys)
 }
 
 /** Checks usage records against their lots and the journal. */
 class SpendingCheck {
   readonly #findings: Findings
   readonly #recorded = new Map<string, bigint>()
+  readonly #print = new UsagePrint()
   #records = 0
 
   constructor(findings: Findings) {
@@ -184,8 +204,10 @@ class SpendingCheck {
     return this.#records
   }
 
-  add({ usageId, service, charged, shortfall, lots }: UsageRow): void {
+  add(record: UsageRow): void {
+    const { usageId, service, charged, shortfall, lots } = record
     this.#records += 1
+    this.#print.addRecord(record)
     this.#findings.expect(
       'usage',
       usageId,
@@ -196,7 +218,8 @@ class SpendingCheck {
     add(this.#recorded, `shortfall:${service}`, shortfall)
   }
 
-  end(buckets: ReadonlyMap<string, bigint>): void {
+  end({ buckets, usage }: JournalReplay): void {
+    this.#findings.expect('usage', 'ids, entries, times and amounts', usage.toString(), this.#print.toString())
     const journaled = [...buckets.keys()].filter((name) => name.startsWith('spent:') || name.startsWith('shortfall:'))
     for (const name of new Set([...journaled, ...this.#recorded.keys()])) {
       this.#findings.expect('usage', name, buckets.get(name) ?? 0n, this.#recorded.get(name) ?? 0n)
