@@ -108,8 +108,6 @@ export class SlicedCalls {
           if (!outcome.replayed) this.#known.set(name, withSlice(earlier, added, priced))
           return outcome
         } catch (error) {
-          // It may have been charged all the same.
-          this.#lines.delete(lineName)
           // Another process charged it meanwhile, and is followed in its price. Whoever asks for something else is told again.
           const isConflict = error instanceof IdempotencyConflictError
           const isTriedAgain = isConflict ? !hasConflicted : error instanceof LineChangedError && tries < TRIES_MAX
