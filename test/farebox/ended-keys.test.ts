@@ -66,11 +66,28 @@ it('a key costs no read while it was read a moment ago', async () => {
   expect(box.ledger.currentKey(found)).toBe(found)
   const spare = await box.ledger.createApiKey({ accountId, name: 'spare' })
   if (spare.status === 'refused') throw new Error('refused')
-  // Any key that is changed here may be this one.
+  // That another key was changed here is no matter.
   await box.ledger.revokeApiKey({ accountId, apiKeyId: spare.apiKeyId })
   const again = await box.ledger.currentKey(found)
   expect(again).toEqual(found)
   expect(box.ledger.currentKey(again as AuthenticatedKey)).toBe(again)
+})
+
+it('a key costs no read because another one was changed here', async () => {
+  const box = await openBox()
+  const { accountId, key, apiKeyId } = await openAccount(box)
+  const found = (await box.ledger.authenticate(key)) as AuthenticatedKey
+  const spare = await box.ledger.createApiKey({ accountId, name: 'spare' })
+  if (spare.status === 'refused') throw new Error('refused')
+  await box.ledger.revokeApiKey({ accountId, apiKeyId: spare.apiKeyId })
+  expect(box.ledger.currentKey(found)).toBe(found)
+  passSeconds(5)
+  await box.ledger.setKeyServices({ accountId, apiKeyId, services: [{ service: 'gpt' }] })
+  // The change of another key afterwards does not make this one's forgotten.
+  await box.ledger.revokeApiKey({ accountId, apiKeyId: spare.apiKeyId })
+  const again = (await box.ledger.currentKey(found)) as AuthenticatedKey
+  expect(again.services).toMatchObject([{ service: 'gpt' }])
+  expect(box.ledger.currentKey(again)).toBe(again)
 })
 
 const monotonic = performance.now.bind(performance)

@@ -138,6 +138,45 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('45')
   })
 
+  it('may be one of many whose slices come at once: each is read once, and none is refused', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'calls' })
+    await workflow.open()
+    const usageOf = vi.spyOn(box.ledger, 'usageOf')
+    const calls = Array.from({ length: 120 }, (_, index) => `call ${index}`)
+    for (let round = 0; round < 2; round += 1) {
+      await Promise.all(calls.map((call) => workflow.record('phone', 'twilio', '0.1', 'seconds', { call })))
+      expect(usageOf).toHaveBeenCalledTimes(calls.length)
+    }
+    expect(await box.ledger.usageOf(accountId, workflow.id)).toHaveLength(2 * calls.length)
+    expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe(String(30 * calls.length))
+  })
+
+  it('is charged once where another process charges another call, and then its first slice, in between', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'calls' })
+    await workflow.open()
+    let now = Date.now()
+    const other = openBeside(box, { prices: metered, clock: () => now++ }).workflow({
+      accountId,
+      name: 'calls',
+      workflowId: workflow.id,
+      isOpened: true,
+    })
+    const slice = { call: 'a', idempotencyKey: 'first' }
+    const between = [{ call: 'b' }, slice].values()
+    const charge = box.ledger.charge.bind(box.ledger)
+    vi.spyOn(box.ledger, 'charge').mockImplementation(async (input) => {
+      const next = between.next()
+      if (!next.done) await other.record('phone', 'twilio', 7, 'seconds', next.value)
+      return charge(input)
+    })
+    expect(formatCredits((await workflow.record('phone', 'twilio', 7, 'seconds', slice)).creditsUsed)).toBe('30')
+    expect(formatCredits((await box.ledger.workflow(accountId, workflow.id)).spent)).toBe('60')
+  })
+
   it('costs us each second once', async () => {
     const entries = [{ service: 'phone', provider: 'twilio', rates: [{ unit: 'minutes' as const, amount: '0.06' }] }]
     const versions = [{ version: '1', effective_from: '2025-01-01T00:00:00Z', entries }]

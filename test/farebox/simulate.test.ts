@@ -4,7 +4,7 @@ import { PriceBook } from '@farebox/pricing'
 import { simulated } from '@farebox/providers/simulated'
 import { unpackDecision } from '@farebox/router'
 import { defaultPriceBook, type Farebox, type FareboxOptions, presets, type ServiceConfiguration, simulationJson } from 'farebox'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { simulate } from '../../packages/farebox/src/replay/simulate.ts'
 import { openAccount, openBox, openKey, storeNames } from './open-box.ts'
 
@@ -527,6 +527,24 @@ describe('what recorded work would have cost', () => {
     await box.simulate({ ...EVER, changes: { sttProvider: 'openai-whisper' }, onProgress: ({ calls }) => seen.push(calls) })
     expect(seen).toEqual([13])
   })
+})
+
+it('ends when it is aborted while it reads records of no workflow', async () => {
+  const box = await openBox()
+  const { accountId } = await openAccount(box)
+  const usage = { quantity: quantity(1), unit: 'minutes' as const, rated: credits(1) }
+  await box.ledger.charge({ accountId, service: 'phone', provider: 'twilio', usage })
+  const stop = new AbortController()
+  const read = box.ledger.history.usage.bind(box.ledger.history)
+  vi.spyOn(box.ledger.history, 'usage').mockImplementation(async function* (range) {
+    for await (const page of read(range)) {
+      stop.abort()
+      yield page
+    }
+  })
+  const now = Date.now()
+  const within = { from: now - 1_000, to: now + 1_000 }
+  await expect(box.simulate({ ...within, changes: {}, signal: stop.signal })).rejects.toThrow('abort')
 })
 
 describe.each(storeNames)('usage that belongs to no workflow, on %s', (on) => {

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { nanoUsd, type ProviderAdapter, ProviderError, quantity } from '@farebox/core'
-import { LedgerUnavailableError } from '@farebox/ledger'
+import { LedgerOverloadedError, LedgerUnavailableError } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { PriceBook } from '@farebox/pricing'
 import { type SimulatedCall, type SimulatedOptions, simulated } from '@farebox/providers/simulated'
 import Database from 'better-sqlite3'
 import { createFarebox, credits, type FareboxOptions, presets } from 'farebox'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { type ApiAnswer, serveApi } from './api-client.ts'
 import { openAccount, openBox } from './open-box.ts'
@@ -291,6 +291,32 @@ it('a key whose request the database took without saying so can be used again at
     expect(calls).toBe(index + 1)
   }
   expect(await one.ledger.verify(accountId)).toMatchObject({ usageRecords: requests.length, mismatches: [] })
+})
+
+it('other processes are told of such a key also where the ledger, back again, has too much to do at first', async () => {
+  let isLost = true
+  const { one, two, ask } = await openTwo({
+    async commitRun(commit) {
+      const outcomes = await commit()
+      if (!isLost) return outcomes
+      isLost = false
+      throw new LedgerUnavailableError('the answer was lost')
+    },
+  })
+  const overloaded = Promise.withResolvers<void>()
+  const save = one.ledger.saveDocument.bind(one.ledger)
+  const spy = vi.spyOn(one.ledger, 'saveDocument').mockImplementation(async (input) => {
+    if (input.kind !== 'run_refused') return save(input)
+    overloaded.resolve()
+    throw new LedgerOverloadedError('20000 changes are waiting for the database', 1_000)
+  })
+  const request = (key: string) => ['/api/v1/agent/a/chat', { message: 'hello' }, { 'idempotency-key': key }] as const
+  expect((await ask(one, ...request('lost'))).status).toBe(503)
+  await overloaded.promise
+  spy.mockRestore()
+  expect((await ask(two, ...request('lost'))).status).toBe(409)
+  expect((await ask(one, ...request('another'))).status).toBe(200)
+  await expect.poll(async () => (await ask(two, ...request('lost'))).status).toBe(200)
 })
 
 it('a key whose request was not begun at one process is left to the one that has begun it since', async () => {

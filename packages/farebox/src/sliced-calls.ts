@@ -53,28 +53,34 @@ interface Earlier {
   used: readonly UsageQuantity[]
   rated: bigint
   cost: bigint
-  /** What the receipt line had come to, with everything else on it, when the slices were read. */
-  lineSoFar: LineSoFar
-  unit: UsageQuantity['unit']
+  /** The receipt line of the last slice. What is known here of a call is all there is for as long as its line is known too. */
+  line: KnownLine
+}
+
+/** What a receipt line has come to, by all that this process knows. Another one takes its place if somebody else has charged to it. */
+interface KnownLine {
+  soFar: LineSoFar
 }
 
 type RecordedSlice = Pick<UsageRow, 'usageId' | 'service' | 'provider' | 'quantity' | 'unit' | 'rated' | 'cost' | 'details'>
 
-/** How many calls to remember. One that was forgotten is read again, with everything else in its workflow. */
-const CALLS_MAX = 10_000
+/** How many calls to remember, and lines. What was forgotten is read again, a call with everything else in its workflow. */
+const KNOWN_MAX = 10_000
 /** How often to price a slice afresh because others charged to its receipt line meanwhile. Each time, one of them got through. */
 const TRIES_MAX = 100
 
 /**
  * Charges the slices of calls: each the price of the call so far, minus what its earlier slices were rated at. So slices cost what
  * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole. The
- * slices of a call are charged one after another, also where several processes record them.
+ * slices of a call are charged one after another, also where several processes record them. So are those of calls that share a
+ * receipt line: each has to know what the line has come to.
  */
 export class SlicedCalls {
   readonly #ledger: Ledger
   readonly #prices: BookPrices
   readonly #turns = new Turns()
-  readonly #known = new LRUCache<string, Earlier>({ max: CALLS_MAX })
+  readonly #known = new LRUCache<string, Earlier>({ max: KNOWN_MAX })
+  readonly #lines = new LRUCache<string, KnownLine>({ max: KNOWN_MAX })
 
   constructor({ ledger, prices }: { ledger: Ledger; prices: BookPrices }) {
     this.#ledger = ledger
@@ -88,10 +94,13 @@ export class SlicedCalls {
     charge: (priced: PricedSlice) => Promise<Extract<ChargeOutcome, { status: 'charged' }>>,
   ): Promise<Extract<ChargeOutcome, { status: 'charged' }>> {
     const { accountId, workflowId, service, provider, call } = slice
-    const name = JSON.stringify([accountId, workflowId, service, provider, call])
-    return this.#turns.take(name, async () => {
+    const receipt = JSON.stringify([accountId, workflowId, service, provider])
+    const name = JSON.stringify([receipt, call])
+    const lineName = JSON.stringify([receipt, added.unit])
+    return this.#turns.take(receipt, async () => {
+      let hasConflicted = false
       for (let tries = 1; ; tries++) {
-        const earlier = (tries === 1 && (await this.#remembered(name, slice, added))) || (await this.#read(slice, added))
+        const earlier = (await this.#remembered({ name, lineName }, slice)) ?? (await this.#read(lineName, slice, added))
         this.#known.delete(name)
         const priced = this.#price(slice, earlier, added)
         try {
@@ -100,15 +109,17 @@ export class SlicedCalls {
           return outcome
         } catch (error) {
           // Another process charged it meanwhile, and is followed in its price. Whoever asks for something else is told again.
-          const isRepeated = error instanceof IdempotencyConflictError && tries === 1
-          if (!isRepeated && !(error instanceof LineChangedError && tries < TRIES_MAX)) throw error
+          const isConflict = error instanceof IdempotencyConflictError
+          const isTriedAgain = isConflict ? !hasConflicted : error instanceof LineChangedError && tries < TRIES_MAX
+          if (!isTriedAgain) throw error
+          hasConflicted ||= isConflict
         }
       }
     })
   }
 
   #price({ call, model, service, provider, to, from }: SlicedCall, earlier: Earlier, added: UsageQuantity): PricedSlice {
-    const { at, used, lineSoFar } = earlier
+    const { at, used, line } = earlier
     const { priced: whole, rating } = this.#prices.price({ service, provider, model, to, from, at }, [...used, added])
     const numbers = to === undefined && from === undefined ? undefined : { to, from }
     return {
@@ -121,24 +132,24 @@ export class SlicedCalls {
       },
       rating,
       details: { call, meter: added.meter, at, ...(numbers && { numbers }) },
-      lineSoFar,
+      lineSoFar: line.soFar,
     }
   }
 
   /** What this process knows of the call, unless it may lack something, or knows the slice itself already. */
-  async #remembered(name: string, slice: SlicedCall, { unit }: UsageQuantity): Promise<Earlier | undefined> {
+  async #remembered({ name, lineName }: { name: string; lineName: string }, slice: SlicedCall): Promise<Earlier | undefined> {
     const known = this.#known.get(name)
-    if (known?.unit !== unit) return undefined
+    if (!known || known.line !== this.#lines.get(lineName)) return undefined
     const { accountId, workflowId } = slice
     if ((await this.#spooled(accountId, workflowId)).length > 0) return undefined
     const ownId = idOf(slice)
     return ownId !== undefined && (await this.#isRecorded(accountId, ownId)) ? undefined : known
   }
 
-  async #read(slice: SlicedCall, { unit }: UsageQuantity): Promise<Earlier> {
+  async #read(lineName: string, slice: SlicedCall, { unit }: UsageQuantity): Promise<Earlier> {
     const { accountId, workflowId, service, provider, call } = slice
     // Before the slices: if one is charged in between, the line is then found changed.
-    const lineSoFar = await this.#lineSoFar(slice, unit)
+    const line = this.#lineAt(lineName, await this.#lineSoFar(slice, unit))
     const slices = (await this.#recorded(accountId, workflowId)).flatMap((record) => {
       const details = detailsOf(record.details)
       const isOurs = record.service === service && record.provider === provider
@@ -155,9 +166,17 @@ export class SlicedCalls {
       ),
       rated: earlier.reduce((sum, { record }) => sum + record.rated, 0n),
       cost: earlier.reduce((sum, { record }) => sum + (record.cost ?? 0n), 0n),
-      lineSoFar,
-      unit,
+      line,
     }
+  }
+
+  /** The line that is known here, if it has come to what the ledger says. */
+  #lineAt(lineName: string, soFar: LineSoFar): KnownLine {
+    const known = this.#lines.get(lineName)
+    if (known?.soFar.quantity === soFar.quantity && known.soFar.rated === soFar.rated) return known
+    const line = { soFar }
+    this.#lines.set(lineName, line)
+    return line
   }
 
   async #lineSoFar({ accountId, workflowId, service, provider }: SlicedCall, unit: string): Promise<LineSoFar> {
@@ -200,18 +219,13 @@ export class SlicedCalls {
   }
 }
 
-function withSlice({ at, used, rated, cost, lineSoFar, unit }: Earlier, slice: UsageQuantity, { priced }: PricedSlice): Earlier {
-  return {
-    at,
-    used: added(used, slice),
-    rated: rated + priced.rated,
-    cost: cost + (priced.cost ?? 0n),
-    lineSoFar: {
-      quantity: microUnits(lineSoFar.quantity + priced.quantity),
-      rated: microCredits(lineSoFar.rated + priced.rated),
-    },
-    unit,
+/** What the slices of a call come to with one more, which is on their line from now on. */
+function withSlice({ at, used, rated, cost, line }: Earlier, slice: UsageQuantity, { priced }: PricedSlice): Earlier {
+  line.soFar = {
+    quantity: microUnits(line.soFar.quantity + priced.quantity),
+    rated: microCredits(line.soFar.rated + priced.rated),
   }
+  return { at, used: added(used, slice), rated: rated + priced.rated, cost: cost + (priced.cost ?? 0n), line }
 }
 
 /** Adds a quantity to that of the same meter and unit. */

@@ -22,8 +22,10 @@ export class KeyRing {
   readonly #clock: StoreClock
   readonly #known = new KeyCache()
   readonly #uses: KeyUses
-  /** When keys that were handed out were read, on the monotonic clock, and how many changes of keys were known then. */
-  readonly #readings = new WeakMap<AuthenticatedKey, { readAt: number; forgotten: number }>()
+  /** When the reading of keys that were handed out began, on the monotonic clock. */
+  readonly #readings = new WeakMap<AuthenticatedKey, number>()
+  /** When keys were changed here, by their ids, oldest first. What began to be read before may be out of date. */
+  readonly #changes = new Map<string, number>()
 
   /** @param write  stores when a key was used */
   constructor(reads: LedgerDriver, write: (use: KeyUse) => Promise<unknown>) {
@@ -47,12 +49,14 @@ export class KeyRing {
   }
 
   /**
-   * A key that was handed out earlier, as it is now: the same object where it was read a moment ago, and no key was changed here
+   * A key that was handed out earlier, as it is now: the same object where it was read a moment ago, and was not changed here
    * since. A secret that was rotated away does not matter: it is the same key.
    */
   current(key: AuthenticatedKey): AuthenticatedKey | undefined | Promise<AuthenticatedKey | undefined> {
-    const reading = this.#readings.get(key)
-    const isFresh = reading?.forgotten === this.#known.forgotten && performance.now() - reading.readAt < KEY_TTL_MS
+    const readAt = this.#readings.get(key)
+    const changedAt = this.#changes.get(key.apiKeyId)
+    const isFresh =
+      readAt !== undefined && performance.now() - readAt < KEY_TTL_MS && !(changedAt !== undefined && readAt <= changedAt)
     if (!isFresh) return this.#readAgain(key)
     return this.#hasExpired(key.expiresAt) ? undefined : key
   }
@@ -76,6 +80,14 @@ export class KeyRing {
   /** Drops a key from the cache, because it was changed. */
   forget(apiKeyId: string): void {
     this.#known.forget(apiKeyId)
+    const now = performance.now()
+    // Whatever was read before these is too old by now.
+    for (const [id, changedAt] of this.#changes) {
+      if (now - changedAt < KEY_TTL_MS) break
+      this.#changes.delete(id)
+    }
+    this.#changes.delete(apiKeyId)
+    this.#changes.set(apiKeyId, now)
   }
 
   /** Writes the last uses of keys that are not written yet. */
@@ -97,32 +109,33 @@ export class KeyRing {
 
   async #read(prefix: string, hash: string): Promise<PresentedKey | undefined> {
     const { forgotten } = this.#known
+    const readAt = performance.now()
     const row = await this.#rowByPrefix(prefix)
     if (!row || row.revokedAt !== null) return undefined
     const isCurrent = isSameHash(row.hash, hash)
     if (!isCurrent && !(row.previousHash !== null && isSameHash(row.previousHash, hash))) return undefined
     const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
     const until = isCurrent ? row.expiresAt : row.previousUntil
-    const presented = { key: this.#handOut(row, services, forgotten), use: this.#uses.learn(row), until }
+    const presented = { key: this.#handOut(row, services, readAt), use: this.#uses.learn(row), until }
     this.#known.set(hash, presented, forgotten)
     return presented
   }
 
   async #readAgain({ accountId, apiKeyId }: AuthenticatedKey): Promise<AuthenticatedKey | undefined> {
-    const { forgotten } = this.#known
+    const readAt = performance.now()
     const [row] = await this.#rows('api_keys', 'WHERE account_id = ? AND api_key_id = ?', [accountId, apiKeyId])
     if (!row || row.revokedAt !== null) return undefined
     const [services] = await Promise.all([this.#servicesOf(row), this.#clock.read()])
-    return this.#hasExpired(row.expiresAt) ? undefined : this.#handOut(row, services, forgotten)
+    return this.#hasExpired(row.expiresAt) ? undefined : this.#handOut(row, services, readAt)
   }
 
   #hasExpired(until: number | null): boolean {
     return until !== null && until <= this.#clock.reckon()
   }
 
-  #handOut(row: ApiKeyRow, services: readonly ApiKeyServiceRow[], forgotten: number): AuthenticatedKey {
+  #handOut(row: ApiKeyRow, services: readonly ApiKeyServiceRow[], readAt: number): AuthenticatedKey {
     const key = keyOf(row, services)
-    this.#readings.set(key, { readAt: performance.now(), forgotten })
+    this.#readings.set(key, readAt)
     return key
   }
 

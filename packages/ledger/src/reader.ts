@@ -486,8 +486,8 @@ export abstract class LedgerReader {
 
   /**
    * An API key that {@link authenticate} found earlier, as it is now, or `undefined` if it was revoked or has expired since. Meant
-   * for work that outlives its request. Answers without waiting where the key was read within ten seconds and this process has
-   * changed none since. A secret that was rotated away does not end the key.
+   * for work that outlives its request. Answers without waiting where the key was read within ten seconds and this process has not
+   * changed it since. A secret that was rotated away does not end the key.
    */
   currentKey(key: AuthenticatedKey): AuthenticatedKey | undefined | Promise<AuthenticatedKey | undefined> {
     return this.#keys.current(key)

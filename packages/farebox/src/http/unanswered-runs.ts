@@ -1,4 +1,4 @@
-import { type Ledger, LedgerUnavailableError } from '@farebox/ledger'
+import { type Ledger, LedgerOverloadedError, LedgerUnavailableError } from '@farebox/ledger'
 import { whenBack } from './when-back.ts'
 
 /** The kind of document that tells of a beginning without an answer, by who made it. */
@@ -49,9 +49,10 @@ export class UnansweredRuns {
   /** One after another, so that a database that is still away is asked only once. */
   async #tell(): Promise<void> {
     for (const [savedBy, beginning] of this.#unanswered) {
+      // One that is back has much to do.
       const isAway = await whenBack(() => this.#tellOf(savedBy, beginning), { ref: false }).then(
         () => false,
-        (error: unknown) => error instanceof LedgerUnavailableError,
+        (error: unknown) => error instanceof LedgerUnavailableError || error instanceof LedgerOverloadedError,
       )
       if (isAway) return
       this.#unanswered.delete(savedBy)

@@ -87,7 +87,7 @@ export async function simulate(parts: SimulateParts, input: SimulateInput): Prom
     }
     const { name, ...scope } = filter
     if (name === undefined) {
-      for await (const stray of strayUsage(parts.ledger, { ...scope, accountId: id, from, to })) sums.addStray(stray)
+      for await (const stray of strayUsage(parts.ledger, { ...scope, accountId: id, from, to }, { signal })) sums.addStray(stray)
     }
     accounts += 1
   }

@@ -17,6 +17,7 @@ const HOUR_MS = 3_600_000
 export async function* strayUsage(
   ledger: Ledger,
   { from, to, ...scope }: Pick<BreakdownFilter, 'accountId' | 'apiKeyId' | 'userId'> & { from: number; to: number },
+  { signal }: { signal?: AbortSignal } = {},
 ): AsyncGenerator<StrayUsage, void, undefined> {
   const [begin, end] = [Math.ceil(from / HOUR_MS) * HOUR_MS, Math.floor(to / HOUR_MS) * HOUR_MS]
   const filter = { ...scope, workflowName: '' }
@@ -34,15 +35,17 @@ export async function* strayUsage(
   for (const border of borders) {
     // No index helps to find the records of an hour, and most accounts have none to find.
     const { services } = await ledger.breakdowns({ ...filter, ...border })
-    if (services.length > 0) yield* strayRecords(ledger, { ...scope, ...border })
+    if (services.length > 0) yield* strayRecords(ledger, { ...scope, ...border }, signal)
   }
 }
 
 async function* strayRecords(
   ledger: Ledger,
   { accountId, apiKeyId, userId, from, to }: Parameters<typeof strayUsage>[1],
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<StrayUsage, void, undefined> {
   for await (const page of ledger.history.usage({ accountId, from, until: to })) {
+    signal?.throwIfAborted()
     for (const record of page) {
       if (record.workflowId !== null) continue
       if (apiKeyId !== undefined && record.apiKeyId !== apiKeyId) continue
