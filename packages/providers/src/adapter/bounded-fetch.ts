@@ -16,7 +16,9 @@ export function boundedFetch(fetch?: typeof globalThis.fetch): typeof globalThis
     const header = (name: string) => (answer.header ? answer.header(name) : answer.headers.get(name))
     // A packed answer may be longer than it says.
     const isShort = Number(header('content-length') ?? Number.NaN) <= ANSWER_BYTES_MAX && header('content-encoding') === null
-    if (isShort) return answer
+    // Where a host's own `fetch` gives no web stream, only its own methods can read the answer.
+    const isCountable = answer.chunks !== undefined || typeof answer.body?.getReader === 'function'
+    if (isShort || !isCountable) return answer
     const text = async () => new TextDecoder().decode(await wholeOf(answer))
     return Object.assign(answer, {
       text,
