@@ -418,6 +418,24 @@ describe('a conversation that breaks', () => {
     expect((await events).at(-1)?.type).toBe('finish')
   })
 
+  it('sends nothing of what its input gives after the reader has left, and waits for nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const { adapter } = await open()
+    const late = Promise.withResolvers<IteratorResult<RealtimeInput>>()
+    const given = hello.values()
+    const next = async () => {
+      const step = given.next()
+      return step.done ? late.promise : step
+    }
+    const input = { [Symbol.asyncIterator]: () => ({ next }) }
+    for await (const event of adapter.converse?.({ ...talk([]), input }, context) ?? []) {
+      if (event.type === 'audio') break
+    }
+    late.resolve({ done: false, value: { type: 'audio', audio: words } })
+    await settle(() => vi.getTimerCount())
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('lets go of its input when the reader leaves', async () => {
     const { adapter, server } = await open()
     let isReturned = false

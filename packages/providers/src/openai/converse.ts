@@ -126,6 +126,8 @@ async function feed(
     if (step.done) return socket.events.put({ type: INPUT_ENDED })
     for (const piece of smallInputs(step.value)) {
       await call.race(socket.drained())
+      // After the end, what is sent would wait in the buffer of a closed socket.
+      if (call.signal.aborted) return
       talk.feed(piece)
     }
   }
