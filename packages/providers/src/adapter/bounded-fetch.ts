@@ -6,7 +6,8 @@ const ANSWER_BYTES_MAX = 64 * 1_024 * 1_024
 
 /**
  * Wraps a `fetch` so that no answer is read as a whole beyond 64 MiB, since an endless one would fill the memory until the deadline.
- * A longer one is `malformed`. What is read in pieces, such as a stream or speech, has no such limit.
+ * A longer one is `malformed`. What is read in pieces, such as a stream or speech, has no such limit, nor has an answer without a
+ * web stream.
  *
  * @param fetch  absent: the global one, looked up at each request
  */
