@@ -270,12 +270,9 @@ describe('parameters of OpenAI’s', () => {
     ['of names that it leaves open', { type: 'object', additionalProperties: { type: 'number' } }],
     ['of anything', { type: 'object', properties: {}, additionalProperties: true }],
     ['of names by a pattern', { type: 'object', patternProperties: { '^.*$': { type: 'number' } } }],
-    [
-      'of two parts',
-      {
-        allOf: ['red', 'blue'].map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] })),
-      },
-    ],
+    ['of two parts', { allOf: colours('red', 'blue') }],
+    ['of the properties of either part', { type: 'object', oneOf: colours('red', 'blue') }],
+    ['of its own properties and those of a part', { ...colours('red')[0], anyOf: colours('blue') }],
   ])('hold Claude to no object %s, which closed could hold nothing, so another holds itself to it', async (_, scores) => {
     const server = await openLoopback({ chat: () => ({ text: '{"scores":{"red":1,"blue":2}}' }) })
     const other = await startAnthropicLoopback({ answer: () => ({ text: '{"scores":{}}' }) })
@@ -611,4 +608,9 @@ function textOf(events: unknown): unknown[] {
   const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')
   const { id, usage, farebox } = chunks.at(-1)
   return [id, text, usage, farebox]
+}
+
+/** Objects that have one property each. */
+function colours(...names: readonly string[]) {
+  return names.map((name) => ({ type: 'object', properties: { [name]: { type: 'number' } }, required: [name] }))
 }

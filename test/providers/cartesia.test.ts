@@ -353,6 +353,28 @@ describe('a transcription by Cartesia', () => {
     held?.terminate()
   })
 
+  it('of live sound counts none that waited to leave when the connection broke', async () => {
+    let held: WebSocket | undefined
+    const onSocket = (socket: WebSocket) => {
+      held = socket
+      socket.pause()
+    }
+    const { adapter } = await open({}, { onSocket })
+    let pieces = 0
+    const plenty = async function* () {
+      for (; pieces < 1_000; pieces += 1) yield new Uint8Array(65_536)
+    }
+    const failure = failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: plenty() }, context)))
+    await expect.poll(() => held).toBeDefined()
+    const offered = await settle(() => pieces)
+    held?.terminate()
+    const error = await failure
+    expect(error).toMatchObject({ kind: 'network', usage: { certainty: 'floor' } })
+    // The buffer holds four pieces before it is full.
+    const [counted] = Object.values(meters(error.usage))
+    expect(Number(counted) * 8_000).toBeLessThanOrEqual((offered - 3) * 65_536)
+  })
+
   it('stops the provider and leaves the sound alone at an abort', async () => {
     const { adapter, server } = await open()
     const end = async () => {

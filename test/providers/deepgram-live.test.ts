@@ -401,6 +401,23 @@ describe('a live transcription that is given up', () => {
     expect(await server.closed).toBe(1006)
   })
 
+  it('because the connection breaks tells none of what waited to leave', async () => {
+    let held: WebSocket | undefined
+    const { listen } = await open({
+      onSocket: (socket) => {
+        held = socket
+        socket.pause()
+      },
+    })
+    let pieces = 0
+    const failure = failureOf(collect(listen({ audio: tenths(1_000, () => (pieces += 1), 65_536) })))
+    await expect.poll(() => held).toBeDefined()
+    const offered = (await settle(() => pieces)) * 65_536
+    held?.terminate()
+    // The buffer holds four pieces before it is full.
+    expect(Number(seconds((await failure).usage)) * 32_000).toBeLessThanOrEqual(offered - 4 * 65_536)
+  })
+
   it('does not come while a little of the sound leaves now and then', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     let held: WebSocket | undefined

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { anthropic } from '@farebox/providers/anthropic'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
@@ -36,6 +37,29 @@ it.each([
   await closed
   expect(sent()).toBeLessThan(200)
 })
+
+it.each(['sdk', 'fetch'] as const)(
+  'an answer without a web stream, which a fetch may give, is read by its own methods: %s',
+  async (transport) => {
+    const message = { role: 'assistant', content: 'hello' }
+    const headers = new Headers({ 'content-type': 'application/json' })
+    const answer = JSON.stringify({ model: 'm', choices: [{ message, finish_reason: 'stop' }] })
+    // As from node-fetch, and as a host's tests make one up.
+    const bodies = [Readable.from([answer]), undefined]
+    for (const body of bodies) {
+      const own = {
+        status: 200,
+        ok: true,
+        headers,
+        body,
+        text: async () => answer,
+        json: async () => JSON.parse(answer),
+      }
+      const adapter = openai({ apiKey, transport, fetch: async () => own as unknown as Response })
+      expect(await adapter.chat?.(chat, context)).toMatchObject({ text: 'hello' })
+    }
+  },
+)
 
 it('a whole speech that does not end is malformed', async () => {
   let pieces = 0

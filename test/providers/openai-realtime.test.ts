@@ -1,9 +1,11 @@
+import type { Socket } from 'node:net'
 import { inspect } from 'node:util'
 import type { RealtimeEvent, RealtimeInput, RealtimeRequest, SoundFormat } from '@farebox/core'
 import { type OpenaiOptions, openai } from '@farebox/providers/openai'
 import OpenAI from 'openai'
 import OpenAI6 from 'openai6'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { WebSocket } from 'ws'
 import { type OpenaiLoopback, type OpenaiLoopbackOptions, startOpenaiLoopback } from '../loopback/openai.ts'
 import { at } from './openai-harness.ts'
 import { collect, failureOf, meters, settle } from './outcomes.ts'
@@ -386,6 +388,52 @@ describe('a conversation that breaks', () => {
     expect(await failure).toMatchObject({ kind: 'incomplete', providerCode: 'ETIMEDOUT' })
     expect(vi.getTimerCount()).toBe(0)
     end()
+  })
+
+  it('never, while a little of a long piece of sound leaves now and then', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    let held: WebSocket | undefined
+    let read = () => 0
+    const { adapter } = await open({
+      onSocket: (socket) => {
+        held = socket
+        read = () => (socket as unknown as { _socket: Socket })._socket.bytesRead
+        socket.on('message', (data) => String(data).includes('session.update') && socket.pause())
+      },
+    })
+    const long = async function* (): AsyncGenerator<RealtimeInput> {
+      yield { type: 'audio', audio: new Uint8Array(24_000_000) }
+    }
+    const events = collect(adapter.converse?.(talk(long()), context))
+    await expect.poll(() => held?.isPaused).toBe(true)
+    for (let rounds = 0; rounds < 3; rounds += 1) {
+      await settle(() => 0)
+      await vi.advanceTimersByTimeAsync(25_000)
+      const before = read()
+      held?.resume()
+      await expect.poll(read, { interval: 1 }).toBeGreaterThan(before + 2_000_000)
+      held?.pause()
+    }
+    held?.resume()
+    expect((await events).at(-1)?.type).toBe('finish')
+  })
+
+  it('sends nothing of what its input gives after the reader has left, and waits for nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const { adapter } = await open()
+    const late = Promise.withResolvers<IteratorResult<RealtimeInput>>()
+    const given = hello.values()
+    const next = async () => {
+      const step = given.next()
+      return step.done ? late.promise : step
+    }
+    const input = { [Symbol.asyncIterator]: () => ({ next }) }
+    for await (const event of adapter.converse?.({ ...talk([]), input }, context) ?? []) {
+      if (event.type === 'audio') break
+    }
+    late.resolve({ done: false, value: { type: 'audio', audio: words } })
+    await settle(() => vi.getTimerCount())
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('lets go of its input when the reader leaves', async () => {

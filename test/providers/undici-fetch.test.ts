@@ -6,6 +6,7 @@ import { openai } from '@farebox/providers/openai'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
 import { Headers as AnotherHeaders } from 'undici'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { boundedFetch } from '../../packages/providers/src/adapter/bounded-fetch.ts'
 import { at, failureKinds, openOpenai, SECRET } from './openai-harness.ts'
 
 const pooled = undiciFetch({ connections: 8 })
@@ -129,6 +130,19 @@ describe('a pooled fetch', () => {
     const streamed = await get()
     expect(streamed.body).toBe(streamed.body)
     expect(await streamed.text()).toBe('{"a":1}')
+  })
+
+  it('gives whole what came after its web stream was looked at', async () => {
+    let end = () => {}
+    const url = await serve((_request, response) => {
+      response.writeHead(200).write('first')
+      end = () => response.end('rest')
+    })
+    const looked = await boundedFetch(pooled)(url)
+    expect(looked.body).not.toBeNull()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    end()
+    expect(await looked.text()).toBe('firstrest')
   })
 
   it('has no body where there is none, and does not follow a redirect', async () => {

@@ -33,7 +33,9 @@ export function claudeSchema(schema: unknown, depth = 0): unknown {
   return {
     ...Object.fromEntries(taken),
     ...(description !== '' && { description }),
-    ...([schema.type].flat().includes('object') && !isDictionary(schema) && { additionalProperties: false }),
+    ...([schema.type].flat().includes('object') &&
+      !isDictionary(schema) &&
+      !isInParts(schema) && { additionalProperties: false }),
   }
 }
 
@@ -46,6 +48,12 @@ function isOfTuple({ prefixItems }: Record<string, unknown>, [name, value]: Keyw
 function isDictionary({ properties, additionalProperties, patternProperties }: Record<string, unknown>): boolean {
   const isListed = isRecord(properties) && Object.keys(properties).length > 0
   return !isListed && (additionalProperties === true || isRecord(additionalProperties) || isRecord(patternProperties))
+}
+
+/** Whether other parts of a schema list properties too, which it would forbid if closed. */
+function isInParts({ $ref, allOf, anyOf, oneOf }: Record<string, unknown>): boolean {
+  const parts = [allOf, anyOf, oneOf].flat()
+  return $ref !== undefined || parts.some((part) => isRecord(part) && (isRecord(part.properties) || part.$ref !== undefined))
 }
 
 /** Whether `inner` describes some properties of an object, and other parts of its `allOf` the others, which it would forbid if closed. */

@@ -6,7 +6,8 @@ const ANSWER_BYTES_MAX = 64 * 1_024 * 1_024
 
 /**
  * Wraps a `fetch` so that no answer is read as a whole beyond 64 MiB, since an endless one would fill the memory until the deadline.
- * A longer one is `malformed`. What is read in pieces, such as a stream or speech, has no such limit.
+ * A longer one is `malformed`. What is read in pieces, such as a stream or speech, has no such limit, nor has an answer without a
+ * web stream.
  *
  * @param fetch  absent: the global one, looked up at each request
  */
@@ -16,7 +17,9 @@ export function boundedFetch(fetch?: typeof globalThis.fetch): typeof globalThis
     const header = (name: string) => (answer.header ? answer.header(name) : answer.headers.get(name))
     // A packed answer may be longer than it says.
     const isShort = Number(header('content-length') ?? Number.NaN) <= ANSWER_BYTES_MAX && header('content-encoding') === null
-    if (isShort) return answer
+    // Where a host's own `fetch` gives no web stream, only its own methods can read the answer.
+    const isCountable = answer.chunks !== undefined || typeof answer.body?.getReader === 'function'
+    if (isShort || !isCountable) return answer
     const text = async () => new TextDecoder().decode(await wholeOf(answer))
     return Object.assign(answer, {
       text,

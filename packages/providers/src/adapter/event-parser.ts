@@ -13,7 +13,7 @@ export class EventParser {
   /** The pieces of an unfinished line. They are joined once, because a line may be megabytes long: an image, for example. */
   #pieces: string[] = []
   #data: string[] = []
-  /** The characters in the pieces and in the data. */
+  /** The characters in the pieces, and in the lines of the data: each is kept, even an empty one. */
   #piecesLength = 0
   #dataLength = 0
   /** Whether the last character was `\r`. A `\n` after it ends the same line. */
@@ -46,9 +46,8 @@ export class EventParser {
         this.#data = []
         this.#dataLength = 0
       } else if (line.startsWith('data:')) {
-        const data = line.slice(line.startsWith('data: ') ? 6 : 5)
-        this.#data.push(data)
-        this.#dataLength += data.length
+        this.#data.push(line.slice(line.startsWith('data: ') ? 6 : 5))
+        this.#dataLength += line.length + 1
       }
     }
     return events

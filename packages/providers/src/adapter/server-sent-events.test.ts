@@ -38,6 +38,7 @@ describe('serverSentEvents', () => {
   it.each([
     ['has no end', (mebibyte: string) => mebibyte],
     ['has lines without end', (mebibyte: string) => `data: ${mebibyte}\n`],
+    ['has empty lines without end', (mebibyte: string) => 'data:\n'.repeat(mebibyte.length / 6)],
   ])('gives up an event that %s before the memory is full, and no other', async (_, line) => {
     const mebibyte = 'a'.repeat(2 ** 20)
     let chunks = 0

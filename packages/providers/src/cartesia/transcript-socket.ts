@@ -38,14 +38,20 @@ export function transcriptSocket(emitter: ManualFinalizeWS): TranscriptSocket {
   const platformSocket = emitter.socket.platformSocket as WebSocket
   containThrows(platformSocket, events.fail)
   const outflow = new Outflow(() => platformSocket.bufferedAmount, events.fail)
+  // A connection that has broken no longer tells what waited to leave over it.
+  let unsentBytes = 0
   return {
     events,
     hear: (sound) => {
       if (platformSocket.readyState !== platformSocket.OPEN) return false
-      outflow.send(() => emitter.sendRaw(sound))
+      unsentBytes += sound.length
+      const hasLeft = (error?: Error) => {
+        if (!error) unsentBytes -= sound.length
+      }
+      outflow.send(() => platformSocket.send(sound, hasLeft))
       return true
     },
-    pendingBytes: () => platformSocket.bufferedAmount,
+    pendingBytes: () => (platformSocket.readyState === platformSocket.OPEN ? platformSocket.bufferedAmount : unsentBytes),
     finish: () => {
       if (platformSocket.readyState === platformSocket.OPEN) emitter.send('close')
     },

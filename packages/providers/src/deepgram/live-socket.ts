@@ -10,7 +10,7 @@ export interface LiveSocket {
   readonly messages: EventQueue<unknown>
   /** The bytes of audio passed to {@link sendSound}. */
   readonly bytesTaken: number
-  /** The bytes that still wait for the network. */
+  /** The bytes that still wait for the network, or did when the connection broke. */
   bufferedBytes(): number
   sendSound(piece: Uint8Array): void
   /** Keeps the connection open while there is no audio. */
@@ -53,13 +53,19 @@ export async function openLiveSocket(client: DeepgramClient, call: Call, query: 
   socket.on('message', (message) => messages.push(message))
   socket.connect()
   const wire = await call.race(socket.waitForOpen())
-  const outflow = new Outflow(() => bufferedBytes(wire), messages.fail)
+  let waiting = 0
+  // A connection that has broken no longer tells what waited to leave over it.
+  const buffered = () => {
+    if (isOpen(wire)) waiting = bufferedBytes(wire)
+    return waiting
+  }
+  const outflow = new Outflow(buffered, messages.fail)
   return {
     messages,
     get bytesTaken() {
       return bytesTaken
     },
-    bufferedBytes: () => bufferedBytes(wire),
+    bufferedBytes: buffered,
     sendSound(piece) {
       outflow.send(() => socket.sendMedia(piece))
       bytesTaken += piece.length
@@ -79,6 +85,12 @@ function bufferedBytes(wire: unknown): number {
   return Number(asRecord(wire)?.bufferedAmount ?? 0)
 }
 
+/** A host's own transport may not tell. */
+function isOpen(wire: unknown): boolean {
+  return (asRecord(wire)?.readyState ?? OPEN) === OPEN
+}
+
+const OPEN = 1
 const CLOSED = 3
 const GOODBYE_MS = 1_000
 

@@ -2,6 +2,7 @@ import { type CallContext, ProviderError, type RealtimeEvent, type RealtimeInput
 import { asRecord, asText, malformed } from '../adapter/answer.ts'
 import { bytesOfBase64 } from '../adapter/bytes.ts'
 import { closingMark } from '../adapter/closing-mark.ts'
+import { inPieces } from '../adapter/outflow.ts'
 import type { OpenaiConnection } from './openai-client.ts'
 import { openaiError } from './openai-error.ts'
 import { turnUsage } from './openai-usage.ts'
@@ -123,8 +124,19 @@ async function feed(
       }),
     )
     if (step.done) return socket.events.put({ type: INPUT_ENDED })
-    talk.feed(step.value)
+    for (const piece of smallInputs(step.value)) {
+      await call.race(socket.drained())
+      // After the end, what is sent would wait in the buffer of a closed socket.
+      if (call.signal.aborted) return
+      talk.feed(piece)
+    }
   }
+}
+
+/** The input, with its sound in pieces that a slow network can take one by one. */
+function* smallInputs(input: RealtimeInput): Generator<RealtimeInput> {
+  if (input.type === 'audio') for (const audio of inPieces(input.audio)) yield { ...input, audio }
+  else yield input
 }
 
 /** Translates a server event for the caller. Some compatible servers still use the older event names. */

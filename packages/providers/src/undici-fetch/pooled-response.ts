@@ -58,7 +58,8 @@ class Pooled implements Response {
   /** The chunks of the body as they arrive, without a web stream. */
   chunks(): AsyncIterator<Uint8Array> {
     this.#unread()
-    return this.#answer.body[Symbol.asyncIterator]()
+    // A web stream, once made, takes the chunks for itself.
+    return (this.#streamed?.body ?? this.#answer.body)[Symbol.asyncIterator]()
   }
 
   async json(): Promise<unknown> {
