@@ -272,13 +272,15 @@ describe('the loop', () => {
   })
 
   test('does not keep the process alive', async () => {
-    // Restored before the real timers are back: it would put the fake one in their place, for every test that follows.
-    using start = vi.spyOn(globalThis, 'setTimeout')
+    const start = vi.spyOn(globalThis, 'setTimeout')
     const { one, store } = world(0, 0)
     const shared = shareHealth(one.health, store, { everyMs: 100 })
     shared.start()
     await vi.advanceTimersByTimeAsync(150)
-    expect(start.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false, false])
+    const begun = start.mock.results.map(({ value }) => value as NodeJS.Timeout)
+    // Before the real timers are back: it puts the fake one in their place, for every test that follows.
+    start.mockRestore()
+    expect(begun.map((timer) => timer.hasRef())).toEqual([false, false])
     await shared.stop()
   })
 
