@@ -44,6 +44,7 @@ export default defineConfig({
           ...onSources.test,
           name: 'sharing',
           include: sharing,
+          setupFiles: ['test/support/own-timers.ts'],
           exclude: [...onSources.test.exclude, ...ownProcess],
           isolate: false,
         },

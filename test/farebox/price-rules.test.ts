@@ -112,6 +112,25 @@ describe.each(storeNames)('a call that is recorded in slices, on %s', (on) => {
     expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
   })
 
+  it('costs what the whole call would where several processes record it in several units', async () => {
+    const box = await openBox({ on, prices: metered })
+    const { accountId } = await openAccount(box)
+    const workflow = box.workflow({ accountId, name: 'call' })
+    await workflow.open()
+    const [one, other] = [box, openBeside(box, { prices: metered })].map((process) =>
+      process.workflow({ accountId, name: 'call', workflowId: workflow.id, isOpened: true }),
+    )
+    const paid = []
+    const slices = [
+      [one, 30, 'seconds'],
+      [other, 1, 'minutes'],
+      [one, 30, 'seconds'],
+      [one, 30, 'seconds'],
+    ] as const
+    for (const [at, units, unit] of slices) paid.push(await at?.record('phone', 'twilio', units, unit, { call: 'a' }))
+    expect(paid.map((each) => formatCredits(each?.creditsUsed ?? credits(0)))).toEqual(['30', '15', '0', '20'])
+  })
+
   it('is read from the ledger once, and again after somebody else has charged to its line', async () => {
     const box = await openBox({ on, prices: metered })
     const { accountId } = await openAccount(box)

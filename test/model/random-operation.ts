@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { LineSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { LinesSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
 import type { Operation, Operations, RatedUsage, Verb } from '../../packages/ledger/src/operations.ts'
 import { budgetPeriods, grantSources, overagePolicies } from '../../packages/ledger/src/rows.ts'
 import type { Choices } from './choices.ts'
@@ -135,11 +135,11 @@ class Draw {
     return (open.length > 0 && !this.choices.happens(20) ? open : this.account.holds).map(({ holdId }) => holdId)
   }
 
-  /** Mostly what a line has come to; sometimes a little more. */
-  lineSoFar(work: Parameters<ReferenceAccount['usagesOn']>[0], unit: string): LineSoFar {
-    const line = this.account.usagesOn(work, unit)
-    const rated = line.reduce((sum, usage) => sum + usage.rated, this.choices.happens(10) ? 1n : 0n)
-    const used = line.reduce((sum, { quantity }) => sum + quantity, this.choices.happens(10) ? 1n : 0n)
+  /** Mostly what lines have come to; sometimes a little more. */
+  linesSoFar(work: Parameters<ReferenceAccount['usagesOf']>[0]): LinesSoFar {
+    const lines = this.account.usagesOf(work)
+    const rated = lines.reduce((sum, usage) => sum + usage.rated, this.choices.happens(10) ? 1n : 0n)
+    const used = lines.reduce((sum, { quantity }) => sum + quantity, this.choices.happens(10) ? 1n : 0n)
     return { quantity: microUnits(used), rated: microCredits(rated) }
   }
 
@@ -274,7 +274,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       overage: choices.oneOf(overagePolicies),
       ...work,
       closesWorkflow: isOfWorkflow ? choices.maybe(12, () => true) : undefined,
-      lineSoFar: isOfWorkflow ? choices.maybe(25, () => draw.lineSoFar({ ...work, service, provider }, usage.unit)) : undefined,
+      linesSoFar: isOfWorkflow ? choices.maybe(25, () => draw.linesSoFar({ ...work, service, provider })) : undefined,
       ...draw.spender,
       usage,
     }

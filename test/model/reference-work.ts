@@ -1,5 +1,5 @@
 import { type Credits, microCredits } from '@farebox/core'
-import type { LineSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
+import type { LinesSoFar, NewWorkflow } from '../../packages/ledger/src/inputs.ts'
 import type { Failure, Operations, Outcome, RatedUsage } from '../../packages/ledger/src/operations.ts'
 import type { Refusal } from '../../packages/ledger/src/outcomes.ts'
 import { ReferenceLimits } from './reference-limits.ts'
@@ -201,23 +201,23 @@ export abstract class ReferenceWork extends ReferenceLimits {
     return positive(rounded - sum(line.map(({ charged, shortfall }) => charged + shortfall)))
   }
 
-  /** All usage on one line of a receipt, with its corrections. */
-  usagesOn({ workflowId, service, provider }: Work, unit: string): Usage[] {
+  /** All usage that a workflow has of a service and a provider, with its corrections. */
+  usagesOf({ workflowId, service, provider }: Work): Usage[] {
     if (workflowId === undefined) return []
-    const isOfLine = (usage: Usage) => usage.service === service && usage.provider === provider && usage.unit === unit
-    return this.usages.filter((usage) => usage.workflowId === workflowId && isOfLine(usage))
+    const isOurs = (usage: Usage) => usage.service === service && usage.provider === provider
+    return this.usages.filter((usage) => usage.workflowId === workflowId && isOurs(usage))
   }
 
   /** The usage that counts for what more of a line costs: corrections change nothing of that, but that what they took back never was. */
   #lineOf(work: Work, unit: string): Usage[] {
-    const usages = this.usagesOn(work, unit)
+    const usages = this.usagesOf(work).filter((usage) => usage.unit === unit)
     return usages.filter((usage) => usage.corrects === undefined && !isTakenBack(usage, usages))
   }
 
   /** Corrections change what a line was rated at. */
-  #isLineAt(work: Work, unit: string, expected: LineSoFar): boolean {
-    const line = this.usagesOn(work, unit)
-    const [used, rated] = [sum(line.map(({ quantity }) => quantity)), sum(line.map((usage) => usage.rated))]
+  #areLinesAt(work: Work, expected: LinesSoFar): boolean {
+    const lines = this.usagesOf(work)
+    const [used, rated] = [sum(lines.map(({ quantity }) => quantity)), sum(lines.map((usage) => usage.rated))]
     return used === expected.quantity && rated === expected.rated
   }
 
@@ -270,11 +270,11 @@ export abstract class ReferenceWork extends ReferenceLimits {
   }
 
   #charge(input: Operations['charge']): Outcome {
-    const { usageId, usage, overage, provider, workflowId, closesWorkflow, lineSoFar } = input
+    const { usageId, usage, overage, provider, workflowId, closesWorkflow, linesSoFar } = input
     const found = this.#newWork(input)
     if ('status' in found) return found
     const work = { ...found, provider }
-    if (lineSoFar && !this.#isLineAt(work, usage.unit, lineSoFar)) {
+    if (linesSoFar && !this.#areLinesAt(work, linesSoFar)) {
       return { status: 'failed', code: 'LINE_CHANGED', workflowId: workflowId ?? '' }
     }
     const due = this.#due(this.#lineOf(work, usage.unit), usage)

@@ -5,7 +5,7 @@ import {
   IdempotencyConflictError,
   type Ledger,
   LineChangedError,
-  type LineSoFar,
+  type LinesSoFar,
   NotFoundError,
   type UsageRow,
 } from '@farebox/ledger'
@@ -32,7 +32,7 @@ export interface SlicedCall {
 /** The price of a slice, and what has to be true when it is charged. */
 export interface PricedSlice extends Pricing {
   details: SliceDetails
-  lineSoFar: LineSoFar
+  linesSoFar: LinesSoFar
 }
 
 /** The details that a slice's record keeps to price the next slice. */
@@ -53,34 +53,34 @@ interface Earlier {
   used: readonly UsageQuantity[]
   rated: bigint
   cost: bigint
-  /** The receipt line of the last slice. What is known here of a call is all there is for as long as its line is known too. */
-  line: KnownLine
+  /** The receipt's lines for its service and provider. What is known here of a call is all there is for as long as they are known too. */
+  lines: KnownLines
 }
 
-/** What a receipt line has come to, by all that this process knows. Another one takes its place if somebody else has charged to it. */
-interface KnownLine {
-  soFar: LineSoFar
+/** What lines of a receipt have come to, by all that this process knows. Others take their place if somebody else has charged to them. */
+interface KnownLines {
+  soFar: LinesSoFar
 }
 
 type RecordedSlice = Pick<UsageRow, 'usageId' | 'service' | 'provider' | 'quantity' | 'unit' | 'rated' | 'cost' | 'details'>
 
-/** How many calls to remember, and lines. What was forgotten is read again, a call with everything else in its workflow. */
+/** How many calls to remember, and receipts. What was forgotten is read again, a call with everything else in its workflow. */
 const KNOWN_MAX = 10_000
-/** How often to price a slice afresh because others charged to its receipt line meanwhile. Each time, one of them got through. */
+/** How often to price a slice afresh because others charged to its receipt meanwhile. Each time, one of them got through. */
 const TRIES_MAX = 100
 
 /**
  * Charges the slices of calls: each the price of the call so far, minus what its earlier slices were rated at. So slices cost what
  * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole. The
- * slices of a call are charged one after another, also where several processes record them. So are those of calls that share a
- * receipt line: each has to know what the line has come to.
+ * slices of a call are charged one after another, also where several processes record them. So are all of one
+ * workflow at one provider: each has to know what the receipt's lines have come to.
  */
 export class SlicedCalls {
   readonly #ledger: Ledger
   readonly #prices: BookPrices
   readonly #turns = new Turns()
   readonly #known = new LRUCache<string, Earlier>({ max: KNOWN_MAX })
-  readonly #lines = new LRUCache<string, KnownLine>({ max: KNOWN_MAX })
+  readonly #lines = new LRUCache<string, KnownLines>({ max: KNOWN_MAX })
 
   constructor({ ledger, prices }: { ledger: Ledger; prices: BookPrices }) {
     this.#ledger = ledger
@@ -96,11 +96,10 @@ export class SlicedCalls {
     const { accountId, workflowId, service, provider, call } = slice
     const receipt = JSON.stringify([accountId, workflowId, service, provider])
     const name = JSON.stringify([receipt, call])
-    const lineName = JSON.stringify([receipt, added.unit])
     return this.#turns.take(receipt, async () => {
       let hasConflicted = false
       for (let tries = 1; ; tries++) {
-        const earlier = (await this.#remembered({ name, lineName }, slice)) ?? (await this.#read(lineName, slice, added))
+        const earlier = (await this.#remembered({ name, receipt }, slice)) ?? (await this.#read(receipt, slice))
         this.#known.delete(name)
         const priced = this.#price(slice, earlier, added)
         try {
@@ -119,7 +118,7 @@ export class SlicedCalls {
   }
 
   #price({ call, model, service, provider, to, from }: SlicedCall, earlier: Earlier, added: UsageQuantity): PricedSlice {
-    const { at, used, line } = earlier
+    const { at, used, lines } = earlier
     const { priced: whole, rating } = this.#prices.price({ service, provider, model, to, from, at }, [...used, added])
     const numbers = to === undefined && from === undefined ? undefined : { to, from }
     return {
@@ -132,24 +131,24 @@ export class SlicedCalls {
       },
       rating,
       details: { call, meter: added.meter, at, ...(numbers && { numbers }) },
-      lineSoFar: line.soFar,
+      linesSoFar: lines.soFar,
     }
   }
 
   /** What this process knows of the call, unless it may lack something, or knows the slice itself already. */
-  async #remembered({ name, lineName }: { name: string; lineName: string }, slice: SlicedCall): Promise<Earlier | undefined> {
+  async #remembered({ name, receipt }: { name: string; receipt: string }, slice: SlicedCall): Promise<Earlier | undefined> {
     const known = this.#known.get(name)
-    if (!known || known.line !== this.#lines.get(lineName)) return undefined
+    if (!known || known.lines !== this.#lines.get(receipt)) return undefined
     const { accountId, workflowId } = slice
     if ((await this.#spooled(accountId, workflowId)).length > 0) return undefined
     const ownId = idOf(slice)
     return ownId !== undefined && (await this.#isRecorded(accountId, ownId)) ? undefined : known
   }
 
-  async #read(lineName: string, slice: SlicedCall, { unit }: UsageQuantity): Promise<Earlier> {
+  async #read(receipt: string, slice: SlicedCall): Promise<Earlier> {
     const { accountId, workflowId, service, provider, call } = slice
-    // Before the slices: if one is charged in between, the line is then found changed.
-    const line = this.#lineAt(lineName, await this.#lineSoFar(slice, unit))
+    // Before the slices: if one is charged in between, the lines are then found changed.
+    const lines = this.#linesAt(receipt, await this.#linesSoFar(slice))
     const slices = (await this.#recorded(accountId, workflowId)).flatMap((record) => {
       const details = detailsOf(record.details)
       const isOurs = record.service === service && record.provider === provider
@@ -166,26 +165,29 @@ export class SlicedCalls {
       ),
       rated: earlier.reduce((sum, { record }) => sum + record.rated, 0n),
       cost: earlier.reduce((sum, { record }) => sum + (record.cost ?? 0n), 0n),
-      line,
+      lines,
     }
   }
 
-  /** The line that is known here, if it has come to what the ledger says. */
-  #lineAt(lineName: string, soFar: LineSoFar): KnownLine {
-    const known = this.#lines.get(lineName)
+  /** The lines that are known here, if they have come to what the ledger says. */
+  #linesAt(receipt: string, soFar: LinesSoFar): KnownLines {
+    const known = this.#lines.get(receipt)
     if (known?.soFar.quantity === soFar.quantity && known.soFar.rated === soFar.rated) return known
-    const line = { soFar }
-    this.#lines.set(lineName, line)
-    return line
+    const lines = { soFar }
+    this.#lines.set(receipt, lines)
+    return lines
   }
 
-  async #lineSoFar({ accountId, workflowId, service, provider }: SlicedCall, unit: string): Promise<LineSoFar> {
+  async #linesSoFar({ accountId, workflowId, service, provider }: SlicedCall): Promise<LinesSoFar> {
     const workflow = await this.#ledger.workflow(accountId, workflowId).catch((error: unknown) => {
       if (error instanceof NotFoundError) return undefined
       throw error
     })
-    const line = workflow?.lines.find((each) => each.service === service && each.provider === provider && each.unit === unit)
-    return { quantity: line?.quantity ?? microUnits(0n), rated: line?.rated ?? microCredits(0n) }
+    const ours = (workflow?.lines ?? []).filter((line) => line.service === service && line.provider === provider)
+    return {
+      quantity: microUnits(ours.reduce((sum, line) => sum + line.quantity, 0n)),
+      rated: microCredits(ours.reduce((sum, line) => sum + line.rated, 0n)),
+    }
   }
 
   /** The charges of a workflow, those that the spool still has included: the next slice would be priced as if it were the first. */
@@ -219,13 +221,13 @@ export class SlicedCalls {
   }
 }
 
-/** What the slices of a call come to with one more, which is on their line from now on. */
-function withSlice({ at, used, rated, cost, line }: Earlier, slice: UsageQuantity, { priced }: PricedSlice): Earlier {
-  line.soFar = {
-    quantity: microUnits(line.soFar.quantity + priced.quantity),
-    rated: microCredits(line.soFar.rated + priced.rated),
+/** What the slices of a call come to with one more, which is on their receipt from now on. */
+function withSlice({ at, used, rated, cost, lines }: Earlier, slice: UsageQuantity, { priced }: PricedSlice): Earlier {
+  lines.soFar = {
+    quantity: microUnits(lines.soFar.quantity + priced.quantity),
+    rated: microCredits(lines.soFar.rated + priced.rated),
   }
-  return { at, used: added(used, slice), rated: rated + priced.rated, cost: cost + (priced.cost ?? 0n), line }
+  return { at, used: added(used, slice), rated: rated + priced.rated, cost: cost + (priced.cost ?? 0n), lines }
 }
 
 /** Adds a quantity to that of the same meter and unit. */

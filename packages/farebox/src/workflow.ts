@@ -616,13 +616,13 @@ export class Workflow {
       priced,
       rating,
       details,
-      lineSoFar,
-    }: Pricing & Partial<Pick<PricedSlice, 'lineSoFar'>> & { details?: unknown }) => {
+      linesSoFar,
+    }: Pricing & Partial<Pick<PricedSlice, 'linesSoFar'>> & { details?: unknown }) => {
       const whole = chargeOf(rating)
       if (apiKey && limit !== null && whole > limit) throw overKeyLimit(apiKey, service, whole, limit)
       const apiKeyId = apiKey?.apiKeyId
       const usage = { ...priced, model, details }
-      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage, lineSoFar })
+      const outcome = await envelope.charge({ accountId, service, provider, apiKeyId, userId, idempotencyKey, usage, linesSoFar })
       if (outcome.status === 'refused') throw errorOfRefusal(outcome)
       return outcome
     }

@@ -9,7 +9,7 @@ import {
   units,
 } from '@farebox/core'
 import { InvalidInputError } from './errors.ts'
-import type { KeyServiceInput, LineSoFar, NewWorkflow, RolloverInput, UsageInput } from './inputs.ts'
+import type { KeyServiceInput, LinesSoFar, NewWorkflow, RolloverInput, UsageInput } from './inputs.ts'
 import { checkFieldNames, type FieldNames, newWorkflowFields } from './known-fields.ts'
 import type { Operations, RatedUsage } from './operations.ts'
 
@@ -222,18 +222,18 @@ export function checkUsage(usage: UsageInput): RatedUsage {
   }
 }
 
-const lineFields: FieldNames<LineSoFar> = { quantity: true, rated: true }
+const lineFields: FieldNames<LinesSoFar> = { quantity: true, rated: true }
 
-/** What a line of a receipt should have come to, if that matters. Corrections may have taken its price below zero. */
-export function checkLineSoFar(line: LineSoFar | undefined): LineSoFar | undefined {
+/** What lines of a receipt should have come to, if that matters. Corrections may have taken their price below zero. */
+export function checkLinesSoFar(line: LinesSoFar | undefined): LinesSoFar | undefined {
   if (line === undefined) return undefined
   if (typeof line !== 'object' || line === null) {
-    throw new InvalidInputError('lineSoFar', `must be an object, received ${show(line)}`)
+    throw new InvalidInputError('linesSoFar', `must be an object, received ${show(line)}`)
   }
-  checkFieldNames(line, lineFields, 'lineSoFar', 'lineSoFar.')
+  checkFieldNames(line, lineFields, 'linesSoFar', 'linesSoFar.')
   for (const name of ['quantity', 'rated'] as const) {
     if (typeof line[name] !== 'bigint') {
-      throw new InvalidInputError(`lineSoFar.${name}`, `must be a bigint, received ${show(line[name])}`)
+      throw new InvalidInputError(`linesSoFar.${name}`, `must be a bigint, received ${show(line[name])}`)
     }
   }
   return { quantity: line.quantity, rated: line.rated }

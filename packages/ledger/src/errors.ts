@@ -61,7 +61,7 @@ export class AmountOutOfRangeError extends FareboxError {
   }
 }
 
-/** Thrown when a charge expected another state of its receipt line: see {@link ChargeInput.lineSoFar}. Nothing was charged. */
+/** Thrown when a charge expected another state of its receipt lines: see {@link ChargeInput.linesSoFar}. Nothing was charged. */
 export class LineChangedError extends FareboxError {
   override readonly code = 'LINE_CHANGED'
   override readonly isRetryable = true

@@ -166,16 +166,16 @@ export interface ChargeInput extends Mutation {
   /** Closes the workflow in the same change, as {@link Ledger.closeWorkflow} does. @defaultValue false */
   closesWorkflow?: boolean
   /**
-   * What the workflow's receipt line for this service, provider and unit should have come to so far, which is zero where it has none.
-   * If it has come to something else, nothing is charged, and {@link LineChangedError} is thrown. For prices that depend on what was
-   * charged before, while others charge too. Usage that goes to the spool is charged whatever the line has come to.
+   * What the workflow's receipt lines for this service and provider should have come to so far, which is zero where it has none. If
+   * they have come to something else, nothing is charged, and {@link LineChangedError} is thrown. For prices that depend on what was
+   * charged before, while others charge too. Usage that goes to the spool is charged whatever they have come to.
    * @defaultValue anything
    */
-  lineSoFar?: LineSoFar
+  linesSoFar?: LinesSoFar
 }
 
-/** What a line of a receipt has come to. */
-export interface LineSoFar {
+/** What the lines of a receipt for one service and provider have come to, in all their units together. */
+export interface LinesSoFar {
   quantity: Quantity
   /** The exact price before rounding. */
   rated: Credits

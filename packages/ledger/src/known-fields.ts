@@ -118,7 +118,7 @@ const fieldsOf: { [Name in keyof Inputs]: FieldNames<Inputs[Name]> } = {
     usage: true,
     overage: true,
     closesWorkflow: true,
-    lineSoFar: true,
+    linesSoFar: true,
   },
   refund: { ...correction, amount: true },
   adjust: { ...correction, charge: true, cost: true, overage: true },

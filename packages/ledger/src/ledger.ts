@@ -10,7 +10,7 @@ import {
   checkInteger,
   checkKeyServices,
   checkKnownId,
-  checkLineSoFar,
+  checkLinesSoFar,
   checkNewId,
   checkNewWorkflow,
   checkOneOf,
@@ -390,10 +390,10 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       userId: checkOptionalText('userId', input.userId),
       usage: checkUsage(input.usage),
       opensWorkflow: checkOpening(input),
-      lineSoFar: checkLineSoFar(input.lineSoFar),
+      linesSoFar: checkLinesSoFar(input.linesSoFar),
       ...this.#closing(input),
     }
-    for (const name of ['closesWorkflow', 'lineSoFar'] as const) {
+    for (const name of ['closesWorkflow', 'linesSoFar'] as const) {
       if (input[name] && input.workflowId === undefined) throw new InvalidInputError(name, 'must not be set without workflowId')
     }
     // The spool may send a charge twice, so with a spool every charge needs a key.
@@ -754,7 +754,7 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       if (!mayKeep(error)) throw error
       const { accountId, idempotencyKey = defaultKey } = mutation
       // The work is done, so it is charged whatever came between.
-      const input = { ...fields, lineSoFar: undefined }
+      const input = { ...fields, linesSoFar: undefined }
       await spool.keep({ verb, accountId, idempotencyKey, input } as UsageOperation, error)
       throw new UsageSpooledError(fields.usageId, error)
     }

@@ -69,7 +69,7 @@ export interface Operations {
   } & Closing
   releaseHold: Omit<ReleaseHoldInput, keyof Mutation>
   charge: Required<Pick<ChargeInput, 'usageId' | 'service' | 'provider' | 'overage'>> &
-    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId' | 'opensWorkflow' | 'lineSoFar'> & { usage: RatedUsage } & Closing
+    Pick<ChargeInput, 'workflowId' | 'apiKeyId' | 'userId' | 'opensWorkflow' | 'linesSoFar'> & { usage: RatedUsage } & Closing
   openWorkflow: Omit<OpenWorkflowInput, keyof Mutation | 'reserve' | 'reserveTtlMs'> & {
     workflowId: string
     reserve?: { amount: Credits; ttlMs: number }

@@ -272,14 +272,19 @@ describe('the loop', () => {
   })
 
   test('does not keep the process alive', async () => {
-    const start = vi.spyOn(globalThis, 'setTimeout')
+    const { setTimeout } = globalThis
+    const begun: NodeJS.Timeout[] = []
+    // Not a spy of Vitest, which puts the fake timer back once more when the file has ended.
+    globalThis.setTimeout = ((...given: Parameters<typeof setTimeout>) => {
+      const timer = setTimeout(...given)
+      begun.push(timer)
+      return timer
+    }) as typeof setTimeout
     const { one, store } = world(0, 0)
     const shared = shareHealth(one.health, store, { everyMs: 100 })
     shared.start()
     await vi.advanceTimersByTimeAsync(150)
-    const begun = start.mock.results.map(({ value }) => value as NodeJS.Timeout)
-    // Before the real timers are back: it puts the fake one in their place, for every test that follows.
-    start.mockRestore()
+    globalThis.setTimeout = setTimeout
     expect(begun.map((timer) => timer.hasRef())).toEqual([false, false])
     await shared.stop()
   })

@@ -44,14 +44,14 @@ export function exerciseSettlements(suite: Suite): void {
       expect(await price('0.11', 100_000n)).toBe(200_000n)
     })
 
-    it('a charge that expects what its line came to is refused where it came to something else, and changes nothing', async () => {
+    it('a charge that expects what its lines came to is refused where they came to something else, and changes nothing', async () => {
       const accountId = await suite.account(100)
       const workflowId = 'call'
       await suite.ledger.openWorkflow({ accountId, workflowId, name: 'call' })
       const nothing = { quantity: microUnits(0n), rated: microCredits(0n) }
       const first = { quantity: microUnits(1_000_000n), rated: credits(7) }
-      const charge = (usageId: string, lineSoFar: typeof nothing, more = {}) =>
-        suite.ledger.charge({ accountId, workflowId, usageId, ...work, usage: usage(7), lineSoFar, ...more })
+      const charge = (usageId: string, linesSoFar: typeof nothing, more = {}) =>
+        suite.ledger.charge({ accountId, workflowId, usageId, ...work, usage: usage(7), linesSoFar, ...more })
       const changed = { code: 'LINE_CHANGED', workflowId, isRetryable: true }
       await expect(charge('a', first)).rejects.toMatchObject(changed)
       expect(await charge('a', nothing)).toMatchObject({ charged: credits(7), replayed: false })
@@ -62,8 +62,10 @@ export function exerciseSettlements(suite: Suite): void {
       await expect(charge('b', { ...first, quantity: microUnits(2_000_000n) })).rejects.toMatchObject(changed)
       const [one, two] = await Promise.allSettled([charge('b', first), charge('c', first)])
       expect([one?.status, two?.status].sort()).toEqual(['fulfilled', 'rejected'])
-      // Other lines have come to nothing.
+      // Those of another provider have come to nothing, and those of another unit count.
       expect(await charge('d', nothing, { provider: 'another' })).toMatchObject({ charged: credits(7) })
+      const minutes = { ...usage(7), unit: 'minutes' as const }
+      await expect(charge('m', nothing, { usage: minutes })).rejects.toMatchObject(changed)
       const opensWorkflow = { name: 'another' }
       await expect(charge('e', first, { workflowId: 'w', opensWorkflow })).rejects.toMatchObject({ code: 'LINE_CHANGED' })
       await expect(suite.ledger.workflow(accountId, 'w')).rejects.toMatchObject({ code: 'WORKFLOW_NOT_FOUND' })
@@ -71,10 +73,10 @@ export function exerciseSettlements(suite: Suite): void {
       expect(await suite.money(accountId)).toEqual({ balance: 72, held: 0, available: 72 })
       expect((await suite.ledger.verify(accountId)).mismatches).toEqual([])
 
-      await expectInvalid('lineSoFar', () => suite.ledger.charge({ accountId, ...work, usage: usage(7), lineSoFar: nothing }))
-      await expectInvalid('lineSoFar', () => charge('f', 7 as never))
-      await expectInvalid('lineSoFar.rated', () => charge('f', { ...nothing, rated: 7 as never }))
-      await expectInvalid('lineSoFar.cost', () => charge('f', { ...nothing, cost: 7n } as never))
+      await expectInvalid('linesSoFar', () => suite.ledger.charge({ accountId, ...work, usage: usage(7), linesSoFar: nothing }))
+      await expectInvalid('linesSoFar', () => charge('f', 7 as never))
+      await expectInvalid('linesSoFar.rated', () => charge('f', { ...nothing, rated: 7 as never }))
+      await expectInvalid('linesSoFar.cost', () => charge('f', { ...nothing, cost: 7n } as never))
     })
 
     it('a hold can be settled in parts, each named, until the last', async () => {

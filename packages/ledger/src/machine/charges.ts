@@ -1,5 +1,5 @@
 import { type Credits, microCredits, microUnits, nanoUsd } from '@farebox/core'
-import type { LineSoFar } from '../inputs.ts'
+import type { LinesSoFar } from '../inputs.ts'
 import type { Operations, RatedUsage } from '../operations.ts'
 import type { ChargedOutcome } from '../outcomes.ts'
 import type { HoldRow, Lot, Posting, UsageRow, WorkflowLine, WorkflowRow } from '../rows.ts'
@@ -97,11 +97,10 @@ export function charge(step: Step, input: Operations['charge']): Decision<'charg
   const found = newWork(step, input)
   if ('refused' in found) return found
   const { workflow, isNew, limits } = found
-  const line = workflow && findLine(workflow, service, provider, usage)
-  if (input.lineSoFar && !isLineAt(line, input.lineSoFar)) {
-    return refuse({ status: 'failed', code: 'LINE_CHANGED', workflowId: workflow?.workflowId ?? '' })
+  if (workflow && input.linesSoFar && !areLinesAt(workflow, input, input.linesSoFar)) {
+    return refuse({ status: 'failed', code: 'LINE_CHANGED', workflowId: workflow.workflowId })
   }
-  const due = dueOn(line ?? NOTHING_YET, usage)
+  const due = dueOn((workflow && findLine(workflow, service, provider, usage)) ?? NOTHING_YET, usage)
   const takable = takableOf(input.overage, step, limits)
   if (input.overage === 'reject' && (due > takable || account.isFrozen)) {
     const refusal = refusalOf(step, limits, due)
@@ -171,8 +170,18 @@ function findLine(workflow: WorkflowRow, service: string, provider: string, usag
   return workflow.lines.find((line) => line.service === service && line.provider === provider && line.unit === usage.unit)
 }
 
-function isLineAt(line: WorkflowLine | undefined, { quantity, rated }: LineSoFar): boolean {
-  return line ? line.quantity === quantity && line.rated === rated : quantity === 0n && rated === 0n
+function areLinesAt(
+  { lines }: WorkflowRow,
+  { service, provider }: Pick<WorkflowLine, 'service' | 'provider'>,
+  expected: LinesSoFar,
+): boolean {
+  let [quantity, rated] = [0n, 0n]
+  for (const line of lines) {
+    if (line.service !== service || line.provider !== provider) continue
+    quantity += line.quantity
+    rated += line.rated
+  }
+  return quantity === expected.quantity && rated === expected.rated
 }
 
 export function lineOf(workflow: WorkflowRow, service: string, provider: string, usage: RatedUsage): WorkflowLine {

@@ -14,7 +14,7 @@ const INCIDENTAL: ReadonlySet<string> = new Set([
   'announce',
   'keepsHolds',
   'opensWorkflow',
-  'lineSoFar',
+  'linesSoFar',
   'savedBy',
 ])
 
