@@ -71,9 +71,9 @@ const TRIES_MAX = 100
 
 /**
  * Charges the slices of calls: each the price of the call so far, minus what its earlier slices were rated at. So slices cost what
- * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole. The
- * slices of a call are charged one after another, also where several processes record them. So are all of one
- * workflow at one provider: each has to know what the receipt's lines have come to.
+ * the whole call would, to the micro-credit: the connect fee and the minimum apply once, and increments and tiers to the whole. All
+ * slices of one workflow at one provider are charged one after another, also where several processes record them: each has to know
+ * what the receipt's lines have come to.
  */
 export class SlicedCalls {
   readonly #ledger: Ledger

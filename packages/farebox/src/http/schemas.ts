@@ -109,10 +109,7 @@ export const usageBody = z.strictObject({
   from: phoneNumber.optional().describe('For phone calls: the number called from'),
   call: text
     .optional()
-    .describe(
-      'Identifies a call that is recorded in slices, so that all of them together cost what the whole call would. ' +
-        'Await the answer to one slice before you record the next',
-    ),
+    .describe('Identifies a call that is recorded in slices, so that all of them together cost what the whole call would'),
 })
 
 export const emptyBody = z.strictObject({})
