@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Snapshot } from '../driver.ts'
 import type { Rows } from '../rows.ts'
 import { rowsQuery } from '../rows-query.ts'
@@ -61,6 +62,7 @@ export async function runOnSnapshot<Result>(
       for (const row of page) each(row as unknown as Parameters<typeof each>[0])
       onRead?.(page.length)
     }
+    await setImmediate()
   }
 }
 

@@ -17,6 +17,8 @@ import { ENTRIES_OF_WORKFLOWS, WorkflowTerms } from './workflow-terms.ts'
  * a large account in several parts, and reads its usage once for each.
  */
 const ENTRIES_OF_PART = 1_000_000
+/** How many entries a scan looks at that wants few of them. It may find none, and so has no pages between which others get their turn. */
+const ENTRIES_OF_SCAN = 10_000
 
 /**
  * Replays one account. Checks its hash chain, that each entry balances, and every sum that is stored besides the journal. Yields
@@ -81,7 +83,10 @@ function* verifyRows(
     const isOfPart = (id: string) => parts === 1 || partOf(id, parts) === part
     const holds = new Map<string, Amounts>()
     const workflowTerms = new WorkflowTerms(findings)
-    yield scan({ table: 'journal', where: ENTRIES_OF_WORKFLOWS, each: (entry) => workflowTerms.add(entry, isOfPart) })
+    for (let from = 0; from < journal.entries; from += ENTRIES_OF_SCAN) {
+      const where = `${ENTRIES_OF_WORKFLOWS} AND sequence > ${from} AND sequence <= ${from + ENTRIES_OF_SCAN}`
+      yield scan({ table: 'journal', where, each: (entry) => workflowTerms.add(entry, isOfPart) })
+    }
     yield scan({ table: 'workflows', each: (row) => isOfPart(row.workflowId) && workflows.add(row) })
     yield scan({
       table: 'holds',
