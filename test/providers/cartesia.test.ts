@@ -330,19 +330,7 @@ describe('a transcription by Cartesia', () => {
 
   it('of live sound that the provider stops taking breaks off, and counts only what it took', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-    let held: WebSocket | undefined
-    const onSocket = (socket: WebSocket) => {
-      held = socket
-      socket.pause()
-    }
-    const { adapter } = await open({}, { onSocket })
-    let pieces = 0
-    const plenty = async function* () {
-      for (; pieces < 1_000; pieces += 1) yield new Uint8Array(65_536)
-    }
-    const failure = failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: plenty() }, context)))
-    await expect.poll(() => held).toBeDefined()
-    const offered = await settle(() => pieces)
+    const { held, failure, offered } = await listenToNobody()
     await vi.advanceTimersByTimeAsync(35_000)
     const error = await failure
     expect(error).toMatchObject({ kind: 'network', isRetryable: true, usage: { certainty: 'floor' } })
@@ -350,24 +338,12 @@ describe('a transcription by Cartesia', () => {
     // The buffer holds four pieces before it is full.
     expect(Number(counted) * 8_000).toBeLessThanOrEqual((offered - 3) * 65_536)
     expect(vi.getTimerCount()).toBe(0)
-    held?.terminate()
+    held.terminate()
   })
 
   it('of live sound counts none that waited to leave when the connection broke', async () => {
-    let held: WebSocket | undefined
-    const onSocket = (socket: WebSocket) => {
-      held = socket
-      socket.pause()
-    }
-    const { adapter } = await open({}, { onSocket })
-    let pieces = 0
-    const plenty = async function* () {
-      for (; pieces < 1_000; pieces += 1) yield new Uint8Array(65_536)
-    }
-    const failure = failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: plenty() }, context)))
-    await expect.poll(() => held).toBeDefined()
-    const offered = await settle(() => pieces)
-    held?.terminate()
+    const { held, failure, offered } = await listenToNobody()
+    held.terminate()
     const error = await failure
     expect(error).toMatchObject({ kind: 'network', usage: { certainty: 'floor' } })
     // The buffer holds four pieces before it is full.
@@ -508,6 +484,23 @@ describe('what Cartesia’s work costs', () => {
     )
   })
 })
+
+/** Live sound to a provider that takes none: its socket, the failure to come, and how many pieces of 64 KiB were offered. */
+async function listenToNobody() {
+  const opened = Promise.withResolvers<WebSocket>()
+  const onSocket = (socket: WebSocket) => {
+    socket.pause()
+    opened.resolve(socket)
+  }
+  const { adapter } = await open({}, { onSocket })
+  let pieces = 0
+  const plenty = async function* () {
+    for (; pieces < 1_000; pieces += 1) yield new Uint8Array(65_536)
+  }
+  const failure = failureOf(collect(adapter.streamTranscription?.({ ...live(), audio: plenty() }, context)))
+  const held = await opened.promise
+  return { held, failure, offered: await settle(() => pieces) }
+}
 
 function total(book: PriceBook, service: string, model: string | undefined, usage: Usage | undefined): number {
   const { numerator, denominator } = rate(book, { service, provider: 'cartesia', model, at }, usage?.quantities ?? []).total
