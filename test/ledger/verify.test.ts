@@ -59,6 +59,30 @@ test.each(['wal', 'delete', 'truncate'])(
   },
 )
 
+test('entries that are few are looked for among some thousands at a time, since others wait for a search that finds none', async () => {
+  const driver = sqlite({ filename: newFile() })
+  const snapshot = driver.snapshot.bind(driver)
+  const searches: string[] = []
+  driver.snapshot = (verify) =>
+    snapshot(({ pages }) =>
+      verify({
+        pages(query) {
+          if (query.text.includes('verb IN')) searches.push(query.text)
+          return pages(query)
+        },
+      }),
+    )
+  const ledger = new Ledger(driver)
+  onTestFinished(() => ledger.close())
+  const accountId = await fill(ledger, 12_000)
+  expect((await ledger.verify(accountId)).mismatches).toEqual([])
+  const ranges = searches.map((text) => /AND sequence > (\d+) AND sequence <= (\d+)$/.exec(text)?.slice(1).map(Number))
+  expect(ranges).toEqual([
+    [0, 10_000],
+    [10_000, 20_000],
+  ])
+})
+
 test('a host transaction that is open is not verified: nobody knows yet whether it will be', async () => {
   const database = new Database(newFile())
   onTestFinished(() => void database.close())
