@@ -731,6 +731,15 @@ describe('recommendations', () => {
     expect(recommendations[0]?.credits_saved).toBeGreaterThan(seen[0]?.credits_saved ?? 0)
   })
 
+  it('count what has begun by now, to the millisecond', async () => {
+    const now = Date.now()
+    const box = await openBox({ configuration: presets.premiumQuality(), clock: () => now, storeClock: () => now })
+    const { accountId } = await openAccount(box)
+    await box.workflow({ accountId, name: 'chat' }).chat(question)
+    expect(await box.recommendations({ accountId })).toMatchObject({ workflows: 1, to: new Date(now).toISOString() })
+    expect(await box.recommendations({ accountId, to: now })).toMatchObject({ workflows: 0 })
+  })
+
   it('of a chat model count what looked at images outside Farebox, which follows it too', async () => {
     const box = await openBox({ configuration: presets.premiumQuality(), random: () => 0.5 })
     const { accountId } = await openAccount(box)

@@ -83,7 +83,8 @@ export async function findSavings(parts: SimulateParts & { ledger: Ledger }, inp
   const tally = new SavingsTally(replay, parts, { service, provider })
   const workflows = readWorkflows(
     parts.ledger,
-    { accountId, from, to, name: workflowName, apiKeyId, userId },
+    // Up to now includes what began within this millisecond.
+    { accountId, from, to: input.to ?? to + 1, name: workflowName, apiKeyId, userId },
     { callsMax, onProgress, signal },
   )
   for (;;) {
