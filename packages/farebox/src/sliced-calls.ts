@@ -1,6 +1,6 @@
 import { microCredits, microUnits, nanoUsd, type UsageQuantity } from '@farebox/core'
 import {
-  type ChargeOutcome,
+  type ChargedOutcome,
   chargeIdOf,
   IdempotencyConflictError,
   type Ledger,
@@ -91,8 +91,8 @@ export class SlicedCalls {
   async record(
     slice: SlicedCall,
     added: UsageQuantity,
-    charge: (priced: PricedSlice) => Promise<Extract<ChargeOutcome, { status: 'charged' }>>,
-  ): Promise<Extract<ChargeOutcome, { status: 'charged' }>> {
+    charge: (priced: PricedSlice) => Promise<ChargedOutcome>,
+  ): Promise<ChargedOutcome> {
     const { accountId, workflowId, service, provider, call } = slice
     const receipt = JSON.stringify([accountId, workflowId, service, provider])
     const name = JSON.stringify([receipt, call])

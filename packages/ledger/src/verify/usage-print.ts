@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { JournalEntry, UsageRow } from '../rows.ts'
 import { said } from './said.ts'
 
@@ -8,8 +9,7 @@ const VERBS: ReadonlySet<string> = new Set(['settleHold', 'charge', 'refund', 'a
  * records, of which there may be many millions, are compared with the entries that wrote them, one by one and none remembered.
  */
 export class UsagePrint {
-  #high = 0
-  #low = 0
+  #sum = 0n
 
   addEntry({ verb, sequence, at, outcome }: JournalEntry): void {
     if (!VERBS.has(verb)) return
@@ -22,17 +22,11 @@ export class UsagePrint {
   }
 
   toString(): string {
-    return [this.#high, this.#low].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('')
+    return this.#sum.toString(16).padStart(64, '0')
   }
 
+  /** By a digest that nobody can aim: whoever changes one record must not be able to even it out with another. */
   #add(text: string): void {
-    let [high, low] = [0, 1]
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index)
-      high = Math.imul(high ^ code, 0x01000193)
-      low = Math.imul(low + code, 0x85ebca6b) ^ (low >>> 13)
-    }
-    this.#high = (this.#high + high) | 0
-    this.#low = (this.#low + low) | 0
+    this.#sum = BigInt.asUintN(256, this.#sum + BigInt(`0x${hash('sha256', text)}`))
   }
 }
