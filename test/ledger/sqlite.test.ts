@@ -39,6 +39,29 @@ describe('a ledger in a SQLite file', () => {
     expect((await ledger.verify(accountId)).mismatches).toEqual([])
   })
 
+  test('the event loop goes on while the holds of a process that has died are given back', async () => {
+    let now = Date.UTC(2026, 6, 15)
+    const later = new Ledger(sqlite({ filename, clock: () => now }))
+    const { accountId: busy } = await later.openAccount({ name: 'Bo' })
+    await later.grant({ accountId: busy, amount: credits(1_000) })
+    const { service, provider } = work
+    const hold = { accountId: busy, service, provider, amount: credits(1), ttlMs: 1_000, graceMs: 0 }
+    await Promise.all(Array.from({ length: 1_000 }, () => later.placeHold(hold)))
+    now += 2_000
+    let turns = 0
+    const turn = () => {
+      turns++
+      next = setImmediate(turn)
+    }
+    let next = setImmediate(turn)
+    await later.sweep()
+    clearImmediate(next)
+    expect(await later.balance(busy)).toMatchObject({ held: 0n })
+    // Some are given back in each turn.
+    expect(turns).toBeGreaterThanOrEqual(7)
+    await later.close()
+  })
+
   test('the newest events of an account are found by their index, not by a sort of all', async () => {
     const driver = sqlite({ filename })
     const select = driver.select.bind(driver)

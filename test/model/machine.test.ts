@@ -1,28 +1,24 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
 import { LedgerState, type NewRows } from '../../packages/ledger/src/machine/state.ts'
 import { runInMemory } from '../../packages/ledger/src/verify/scan.ts'
 import { verification } from '../../packages/ledger/src/verify/verification.ts'
 import { MemoryStorage } from '../simulator/memory-storage.ts'
+import { commitInMemory } from './commit-in-memory.ts'
 import { expectSameHistory, histories } from './history.ts'
 import { expectSameAccounts } from './same-accounts.ts'
 
 test.each([
-  ['at its end', undefined],
-  ['as it goes on', 1],
-])('the state machine does what the reference does, step for step, and writes %s', async (_, writeEvery) => {
+  ['at its end', undefined, undefined],
+  ['as it goes on', 1, undefined],
+  ['what is due in parts', undefined, 1],
+])('the state machine does what the reference does, step for step, and writes %s', async (_, writeEvery, dueAtOnce) => {
   await fc.assert(
     fc.asyncProperty(histories, async (seeds) => {
-      const storage = new MemoryStorage()
-      const reference = await expectSameHistory('world', seeds, (operations, now) => {
-        const writeEarly = (rows: NewRows) => storage.write({ ...new LedgerState().changes(), ...rows })
-        const batch = runBatch(operations, writeEvery === undefined ? {} : { writeEarly, writeEvery })
-        let step = batch.next()
-        while (!step.done) step = batch.next({ now, rows: step.value.map((request) => storage.load(request)) })
-        storage.write(step.value.changes)
-        return step.value.outcomes
-      })
+      const storage = new MemoryStorage(dueAtOnce)
+      const writeEarly = (rows: NewRows) => storage.write({ ...new LedgerState().changes(), ...rows })
+      const commit = commitInMemory(storage, { dueAtOnce, ...(writeEvery !== undefined && { writeEarly, writeEvery }) })
+      const reference = await expectSameHistory('world', seeds, commit)
       expectSameAccounts(reference, (table) => storage.all(table))
       for (const accountId of reference.accounts.keys()) {
         for (const entriesOfPart of [undefined, 3]) {

@@ -24,7 +24,7 @@ export abstract class ReferenceGrants {
   protected readonly debtLimit: bigint
   protected now: number
   /** When something last happened here: before that time it is never again. A refusal is nothing that happened. */
-  protected changedAt: number
+  changedAt: number
 
   constructor({ creditLimit, debtLimit }: Operations['openAccount'], now: number) {
     this.creditLimit = creditLimit

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
 import { runInMemory, type VerifiedTable } from '../../packages/ledger/src/verify/scan.ts'
 import { verification } from '../../packages/ledger/src/verify/verification.ts'
 import { MemoryStorage } from '../simulator/memory-storage.ts'
+import { commitInMemory } from './commit-in-memory.ts'
 import { expectSameHistory, histories } from './history.ts'
 
 const damaged = [
@@ -34,13 +34,7 @@ test('a verification in many parts finds what it finds in one, in whatever was d
   await fc.assert(
     fc.asyncProperty(histories, damages, async (seeds, changes) => {
       const storage = new MemoryStorage()
-      const reference = await expectSameHistory('world', seeds, (operations, now) => {
-        const batch = runBatch(operations)
-        let step = batch.next()
-        while (!step.done) step = batch.next({ now, rows: step.value.map((request) => storage.load(request)) })
-        storage.write(step.value.changes)
-        return step.value.outcomes
-      })
+      const reference = await expectSameHistory('world', seeds, commitInMemory(storage))
       for (const accountId of reference.accounts.keys()) {
         const rows = new Map<VerifiedTable, Record<string, unknown>[]>()
         const rowsOf = (table: VerifiedTable) => {

@@ -29,8 +29,12 @@ export class Invariants {
     this.#reference = reference
   }
 
-  /** Looks at what one commit wrote, and at every sum that it is part of. */
-  afterCommit(changes: Changes): void {
+  /**
+   * Looks at what one commit wrote, and at every sum that it is part of.
+   *
+   * @param isPart  it applied only a part of what was due, so that the accounts are not what they are to the reference
+   */
+  afterCommit(changes: Changes, { isPart = false } = {}): void {
     for (const entry of changes.journal.toSorted((a, b) => a.sequence - b.sequence)) this.#chain(entry)
     for (const record of changes.usage_records) this.#usage(record)
     for (const rollup of changes.usage_rollups) this.#rollup(rollup)
@@ -39,7 +43,10 @@ export class Invariants {
       must(maxCredits === null || spent + held <= maxCredits, `workflow ${workflowId} is over its ceiling`)
       must(held >= 0n, `workflow ${workflowId} holds less than nothing`)
     }
-    for (const account of changes.accounts) this.#account(account)
+    for (const account of changes.accounts) {
+      this.#account(account)
+      if (!isPart) this.#asReference(account)
+    }
   }
 
   /** Recomputes everything that there is about every account. */
@@ -98,6 +105,9 @@ export class Invariants {
     for (const { grantId, pinned, remaining } of grants) {
       must(pinned === (pins.get(grantId) ?? 0n) && pinned <= remaining, `grant ${grantId} is pinned by other than its holds`)
     }
+  }
+
+  #asReference({ accountId, posted, held, debt }: AccountRow): void {
     const expected = this.#reference.accounts.get(accountId)
     must(
       expected?.balance === posted && expected.held === held && expected.debt === debt,

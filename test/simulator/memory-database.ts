@@ -11,12 +11,16 @@ export type Isolation = (typeof isolations)[number]
 /** A database in memory: a storage, and transactions on it. */
 export class MemoryDatabase {
   readonly isolation: Isolation
-  readonly storage = new MemoryStorage()
+  readonly storage: MemoryStorage
+  /** How many holds of an account one transaction gives back because they are due. */
+  readonly dueAtOnce: number
   /** Who has locked an account; or everything, under `''`. */
   readonly locks = new Map<string, Transaction>()
 
-  constructor(isolation: Isolation) {
+  constructor(isolation: Isolation, dueAtOnce: number) {
     this.isolation = isolation
+    this.dueAtOnce = dueAtOnce
+    this.storage = new MemoryStorage(dueAtOnce)
   }
 
   begin(accountIds: readonly string[]): Transaction {

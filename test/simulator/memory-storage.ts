@@ -1,6 +1,7 @@
 import type { Changes, LoadRequest } from '../../packages/ledger/src/machine/state.ts'
 import type { Rows, TableName } from '../../packages/ledger/src/rows.ts'
-import { type Load, type LoadKind, loads, type Table, tables } from '../../packages/ledger/src/tables.ts'
+import { DUE_AT_ONCE, type Load, type LoadKind, loads, type Table, tables } from '../../packages/ledger/src/tables.ts'
+import { atMoment } from '../../packages/ledger/src/testing/at-moment.ts'
 
 /** What a unique key says about a row that two transactions both inserted: the second must be tried again. */
 export class ConflictError extends Error {}
@@ -17,7 +18,11 @@ export class MemoryStorage {
   /** How often something of each account was written: what an optimistic transaction compares. */
   readonly #versions = new Map<string, number>()
 
-  constructor() {
+  readonly #dueAtOnce: number
+
+  /** @param dueAtOnce  how many holds of an account one transaction gives back because they are due */
+  constructor(dueAtOnce: number = DUE_AT_ONCE) {
+    this.#dueAtOnce = dueAtOnce
     for (const name of Object.keys(tables) as TableName[]) this.#rows.set(name, new Map())
     for (const kind of Object.keys(loads) as LoadKind[]) this.#indexes.set(kind, new Map())
   }
@@ -65,7 +70,9 @@ export class MemoryStorage {
   }
 
   #wanted(kind: LoadKind, key: readonly string[]): Row[] {
-    return [...(this.#indexes.get(kind)?.get(key.join('\0')) ?? [])].filter((row) => isWanted(kind, row))
+    const name = key.slice(0, loads[kind].by.length).join('\0')
+    const wanted = [...(this.#indexes.get(kind)?.get(name) ?? [])].filter((row) => isWanted(kind, row))
+    return atMoment(kind, wanted, key, this.#dueAtOnce)
   }
 
   #put(table: Table, row: Row): void {

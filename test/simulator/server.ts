@@ -61,8 +61,8 @@ export class Server {
     }
     const rows = this.#load(batch)
     if (!rows) return true
-    const step = batch.conversation.next({ now, rows })
-    batch.now = Math.max(batch.now, now)
+    batch.now ||= now
+    const step = batch.conversation.next({ now: batch.now, rows })
     if (step.done) batch.result = step.value
     else batch.requests = step.value
     return true
@@ -84,7 +84,7 @@ export class Server {
    * Ends the batch.
    *
    * @param committed  told of what is durable now, before anybody else is
-   * @returns          the answers to give; none when another transaction came first, and the batch begins again
+   * @returns          the answers to give; none when another transaction came first, or too much was due, and the batch begins again
    */
   commit(fate: CommitFate, committed: (batch: Committed) => void): [Question, Reply][] {
     const batch = this.#batch
@@ -106,7 +106,11 @@ export class Server {
     }
     committed({ questions, result, now })
     if (fate === 'fails after') return unavailable
-    return questions.map((question, index) => [question, { outcome: result.outcomes[index] as never }])
+    const { outcomes } = result
+    if (outcomes) return questions.map((question, index) => [question, { outcome: outcomes[index] as never }])
+    // Too much was due: that was a part of it.
+    this.#batch = this.#newBatch(questions)
+    return []
   }
 
   /** Forgets everything, as a process does that is killed. What was committed stays; what was not never was. */
@@ -119,7 +123,7 @@ export class Server {
   #newBatch(questions: readonly Question[], isDoubtful = false): Batch {
     const operations = questions.map(({ operation }) => ({ ...operation, isDoubtful }))
     const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
-    const conversation = this.#runBatch(operations)
+    const conversation = this.#runBatch(operations, { dueAtOnce: this.#database.dueAtOnce })
     const first = conversation.next()
     if (first.done) throw new Error('a batch that needs nothing')
     const transaction = this.#database.begin(accountIds)

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { runBatch } from '../../packages/ledger/src/machine/batch.ts'
 import type { Operation, Outcome } from '../../packages/ledger/src/operations.ts'
+import type { AccountRow } from '../../packages/ledger/src/rows.ts'
+import { DUE_AT_ONCE } from '../../packages/ledger/src/tables.ts'
 import { Choices } from '../model/choices.ts'
 import { randomAccount, randomOperation, randomWait } from '../model/random-operation.ts'
 import { ReferenceLedger } from '../model/reference-ledger.ts'
@@ -52,11 +54,13 @@ export class World {
   #now = START
   #step = 0
   #isCalm = false
+  /** The accounts of which only a part of what was due has happened. */
+  readonly #inParts = new Set<string>()
 
   constructor(options: WorldOptions) {
     this.#options = options
     this.#choices = Choices.fromSeed(options.seed)
-    this.#database = new MemoryDatabase(this.#choices.oneOf(isolations))
+    this.#database = new MemoryDatabase(this.#choices.oneOf(isolations), this.#choices.oneOf([1, 2, DUE_AT_ONCE]))
     this.#servers = Array.from({ length: SERVERS }, () => new Server(this.#database, options.run ?? runBatch))
     this.#invariants = new Invariants(this.#database.storage, this.#reference)
     options.sabotage?.(this.#database, this.#choices)
@@ -153,8 +157,13 @@ export class World {
     }
     const roll = this.#isCalm ? 50 : this.#choices.below(100)
     const fate = roll < 3 ? 'fails before' : roll < 7 ? 'fails after' : 'well'
-    const replies = server.commit(fate, (batch) => this.#committed(batch))
+    let isPart = false
+    const replies = server.commit(fate, (batch) => {
+      isPart = batch.result.outcomes === undefined
+      this.#committed(batch)
+    })
     if (fate !== 'well') this.#count(`commits: ${fate}`)
+    else if (isPart) this.#count('commits: a part of what was due')
     else if (replies.length === 0) this.#count('commits: lost a race')
     for (const [question, reply] of replies) this.#network.answers.push({ ...question, reply })
   }
@@ -162,22 +171,46 @@ export class World {
   /** What is durable now is what the reference does now. */
   #committed({ questions, result, now }: Committed): void {
     this.#count('commits')
+    const { outcomes, changes } = result
+    if (!outcomes) {
+      // The reference knows no parts. Nobody sees the account before the rest is done.
+      for (const { accountId } of changes.accounts) {
+        this.#advanceReference(accountId, now)
+        this.#inParts.add(accountId)
+      }
+      this.#tellTimes(changes.accounts)
+      this.#invariants.afterCommit(changes, { isPart: true })
+      return
+    }
     for (const [index, { operation }] of questions.entries()) {
       const expected = this.#reference.do(operation, now)
-      const outcome = result.outcomes[index]
+      const outcome = outcomes[index]
       this.#options.trace?.(`${this.#step}: ${told(operation)} → ${told(outcome)}`)
       const isUnnoticed = keyWentUnnoticed(operation, outcome, expected)
       // It was taken for something new, so what was due happened.
-      if (isUnnoticed)
-        this.#reference.do({ verb: 'advance', accountId: operation.accountId, idempotencyKey: null, input: {} }, now)
+      if (isUnnoticed) this.#advanceReference(operation.accountId, now)
       must(
         isDeepStrictEqual(outcome, expected) || isUnnoticed || isPrefixRace(outcome, expected),
         () => `${told(operation)} was answered ${told(outcome)} where it should be ${told(expected)}`,
       )
       this.#count(kindOf(expected))
     }
-    this.#invariants.afterCommit(result.changes)
+    this.#tellTimes(changes.accounts)
+    for (const { accountId } of changes.accounts) this.#inParts.delete(accountId)
+    this.#invariants.afterCommit(changes)
     if (this.#choices.happens(1)) this.#verifyAll()
+  }
+
+  /** Each part may happen later than the one before, when nothing is left for the reference to do. */
+  #tellTimes(accounts: readonly AccountRow[]): void {
+    for (const { accountId, updatedAt } of accounts) {
+      const account = this.#reference.accounts.get(accountId)
+      if (account && this.#inParts.has(accountId)) account.changedAt = updatedAt
+    }
+  }
+
+  #advanceReference(accountId: string, now: number): void {
+    this.#reference.do({ verb: 'advance', accountId, idempotencyKey: null, input: {} }, now)
   }
 
   #verifyAll(): void {
@@ -241,11 +274,14 @@ export class World {
     const [server] = this.#servers as [Server]
     server.queue.push({ client: 0, operation })
     server.begin(1)
-    while (!server.isCommitting) server.advance(this.#now)
-    const [answer] = server.commit('well', (batch) => this.#committed(batch))
-    const reply = answer?.[1]
-    must(reply !== undefined && 'outcome' in reply, 'a lone question has an answer')
-    return reply.outcome
+    for (;;) {
+      while (!server.isCommitting) server.advance(this.#now)
+      const [answer] = server.commit('well', (batch) => this.#committed(batch))
+      if (!answer) continue
+      const [, reply] = answer
+      must('outcome' in reply, 'a lone question has an answer')
+      return reply.outcome
+    }
   }
 
   #count(name: string): void {

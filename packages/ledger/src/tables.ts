@@ -295,8 +295,14 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
 }
 
 /**
- * The ways in which the state machine loads rows: by equality of the `by` columns, and only rows that meet `where`. A driver
- * turns each into one statement and needs an index for it.
+ * The most holds that one transaction gives back because they are due. The rest is left to the next one: when a process with
+ * thousands of holds has died, giving all of them back at once would hold up everybody else for as long as that takes.
+ */
+export const DUE_AT_ONCE = 128
+
+/**
+ * The ways in which the state machine loads rows: by equality of the `by` columns, and only rows that meet `where` and `at`. A
+ * driver turns each into one statement and needs an index for it.
  */
 export const loads = {
   account: { table: 'accounts', by: ['account_id'] },
@@ -304,8 +310,22 @@ export const loads = {
   grants: { table: 'grants', by: ['account_id'], where: 'remaining > 0', index: 'grants_open' },
   grant: { table: 'grants', by: ['account_id', 'grant_id'] },
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
-  /** Loaded only if something of the account is due, or for verbs that go through all open holds. */
+  /** Loaded only for verbs that go through all open holds. */
   openHolds: { table: 'holds', by: ['account_id'], where: `state = 'open'` },
+  /** Holds due by a moment, one more than are given back at once. Loaded only if something of the account is due. */
+  dueHolds: {
+    table: 'holds',
+    by: ['account_id'],
+    where: `state = 'open'`,
+    at: { comparison: 'expires_at + grace_ms <=', rest: `LIMIT ${DUE_AT_ONCE + 1}` },
+  },
+  /** The hold that is due first after a moment. */
+  nextHold: {
+    table: 'holds',
+    by: ['account_id'],
+    where: `state = 'open'`,
+    at: { comparison: 'expires_at + grace_ms >', rest: 'ORDER BY expires_at + grace_ms LIMIT 1' },
+  },
   workflow: { table: 'workflows', by: ['account_id', 'workflow_id'] },
   workflowHolds: { table: 'holds', by: ['account_id', 'workflow_id'], where: `state = 'open'` },
   entry: { table: 'journal', by: ['account_id', 'idempotency_key'] },
@@ -333,6 +353,8 @@ export interface Load {
   table: TableName
   by: readonly string[]
   where?: string
+  /** What is compared with a moment, which then ends the key, and how many rows that gives for each key. */
+  at?: { comparison: string; rest: string }
   /**
    * The index to read by. SQLite keeps no statistics, and would rather read all that an account has by a primary key that begins with
    * the account.

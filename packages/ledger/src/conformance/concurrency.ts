@@ -1,6 +1,6 @@
 import { credits } from '@farebox/core'
 import { describe, expect, it } from 'vitest'
-import { type Suite, usage, work } from './suite.ts'
+import { held, type Suite, usage, work } from './suite.ts'
 
 export function exerciseConcurrency(suite: Suite): void {
   describe('concurrency', () => {
@@ -66,6 +66,31 @@ export function exerciseConcurrency(suite: Suite): void {
         const verbs = (await suite.ledger.statement(accountId)).items.map(({ verb }) => verb)
         expect(verbs.filter((verb) => verb === 'expireHold')).toHaveLength(2)
       }
+    })
+
+    it('whoever comes after a process with hundreds of holds has died meets an account that has all of them back', async () => {
+      const [abandoned, other] = [await suite.account(301), await suite.account(10)]
+      const inTransaction = await suite.account(300)
+      for (const accountId of [abandoned, inTransaction]) {
+        const place = () => suite.hold(accountId, 1, { ttlMs: 1_000, graceMs: 0 })
+        await Promise.all(Array.from({ length: 300 }, place))
+      }
+      await suite.hold(abandoned, 1, { holdId: 'alive', ttlMs: 60_000, graceMs: 0 })
+      suite.now += 2_000
+      const [taken] = await Promise.all([
+        suite.ledger.placeHold({ accountId: abandoned, ...work, amount: credits(300) }),
+        suite.hold(other, 10),
+        suite.ledger.sweep({ limit: 10 }),
+      ])
+      expect(held(taken)).toMatchObject({ balance: credits(301), affordable: 0n })
+      const host = await suite.begin()
+      await suite.hold(inTransaction, 300, {}, { transaction: host.handle })
+      await host.commit()
+      for (const accountId of [abandoned, inTransaction]) expect((await suite.money(accountId)).available).toBe(0)
+      expect((await suite.ledger.hold(abandoned, 'alive')).state).toBe('open')
+      suite.now += 60_000
+      while ((await suite.ledger.sweep({ limit: 10 })) === 10);
+      expect((await suite.ledger.hold(abandoned, 'alive')).state).toBe('expired')
     })
 
     it('an account that twenty callers open at once is opened once', async () => {

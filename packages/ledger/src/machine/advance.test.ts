@@ -1,5 +1,6 @@
 import { CREDITS_MAX, credits, microCredits } from '@farebox/core'
 import { describe, expect, test } from 'vitest'
+import { DUE_AT_ONCE } from '../tables.ts'
 import { START } from '../testing/memory-rows.ts'
 import { OneAccount, rated } from '../testing/one-account.ts'
 import { decodeEntry } from './journal.ts'
@@ -58,36 +59,97 @@ describe('a hold that nobody settles', () => {
   })
 })
 
-test('what is due at once happens in the order of its times, each once; of one time holds first, and grants as they are spent', () => {
-  const ledger = new OneAccount(100)
-  const grant = (grantId: string, priority: number, begins: number, ends?: number) =>
-    ledger.do('grant', {
-      grantId,
-      amount: credits(10),
-      priority,
-      effectiveAt: START + begins,
-      ...(ends !== undefined && { expiresAt: START + ends }),
+test.each([
+  ['at once', DUE_AT_ONCE],
+  ['in parts', 1],
+])(
+  'what is due %s happens in the order of its times, each once; of one time holds first, and grants as they are spent',
+  (_, dueAtOnce) => {
+    const ledger = new OneAccount(100)
+    ledger.dueAtOnce = dueAtOnce
+    const grant = (grantId: string, priority: number, begins: number, ends?: number) =>
+      ledger.do('grant', {
+        grantId,
+        amount: credits(10),
+        priority,
+        effectiveAt: START + begins,
+        ...(ends !== undefined && { expiresAt: START + ends }),
+      })
+    grant('short', 9, 100, 300)
+    grant('spent second', 2, 200)
+    grant('spent first', 1, 200)
+    grant('not yet', 0, 5_000)
+    ledger.do('placeHold', { holdId: 'early', amount: credits(5), ttlMs: 90 })
+    ledger.do('placeHold', { holdId: 'late', amount: credits(5), ttlMs: 240 })
+    const before = ledger.all('journal').length
+    ledger.wait(1_000)
+    const happened = ledger.all('journal').slice(before).map(decodeEntry)
+    expect(happened.map(({ verb, outcome }) => [verb, Object.values(outcome as object)[0]])).toEqual([
+      ['expireHold', 'early'],
+      ['beginGrant', 'short'],
+      ['beginGrant', 'spent first'],
+      ['beginGrant', 'spent second'],
+      ['expireHold', 'late'],
+      ['expireGrant', 'short'],
+    ])
+    expect(ledger.grant('not yet').state).toBe('pending')
+    expect(ledger.account).toMatchObject({ posted: credits(120), held: 0n, nextDueAt: START + 5_000 })
+    expect(ledger.verify()).toEqual([])
+  },
+)
+
+describe('where more holds are due than are given back at once', () => {
+  function abandoned(): OneAccount {
+    const ledger = new OneAccount(10)
+    ledger.dueAtOnce = 2
+    ledger.do('grant', { grantId: 'short', amount: credits(5), expiresAt: START + 100 })
+    for (let index = 0; index < 5; index++)
+      ledger.do('placeHold', { holdId: `h${index}`, amount: credits(3), ttlMs: 80 + 10 * index, graceMs: 0 })
+    ledger.do('placeHold', { holdId: 'alive', amount: credits(0), ttlMs: 9_000 })
+    ledger.now += 1_000
+    ledger.transactions = 0
+    return ledger
+  }
+
+  test('the next operation waits until all of them are back', () => {
+    const ledger = abandoned()
+    expect(ledger.do('placeHold', { holdId: 'all', amount: credits(10) })).toMatchObject({ status: 'held', affordable: 0n })
+    expect(ledger.transactions).toBe(3)
+    expect(ledger.grant('short')).toMatchObject({ state: 'expired', remaining: 0n, gone: credits(5) })
+    const told = ledger.all('journal').map(decodeEntry).slice(-7)
+    expect(told.map(({ verb, outcome }) => [verb, Object.values(outcome as object)[0]])).toEqual([
+      ['expireHold', 'h0'],
+      ['expireHold', 'h1'],
+      ['expireHold', 'h2'],
+      ['expireGrant', 'short'],
+      ['expireHold', 'h3'],
+      ['expireHold', 'h4'],
+      ['placeHold', 'held'],
+    ])
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('each transaction leaves sound books, and the account due', () => {
+    const ledger = abandoned()
+    let parts = 0
+    for (const operation = { verb: 'advance', accountId: 'a', idempotencyKey: null, input: {} } as const; ; parts++) {
+      const outcomes = ledger.commitOnce([operation])
+      expect(ledger.verify()).toEqual([])
+      if (outcomes) break
+      expect(ledger.account.nextDueAt).toBeLessThanOrEqual(ledger.now)
+    }
+    expect(parts).toBe(2)
+    expect(ledger.account).toMatchObject({ held: 0n, posted: credits(10), nextDueAt: START + 9_010 })
+  })
+
+  test('what is merely answered again gives none of them back', () => {
+    const ledger = abandoned()
+    const before = ledger.dump()
+    expect(ledger.do('placeHold', { holdId: 'h0', amount: credits(3), ttlMs: 80, graceMs: 0 }, 'key3')).toMatchObject({
+      replayed: true,
     })
-  grant('short', 9, 100, 300)
-  grant('spent second', 2, 200)
-  grant('spent first', 1, 200)
-  grant('not yet', 0, 5_000)
-  ledger.do('placeHold', { holdId: 'early', amount: credits(5), ttlMs: 90 })
-  ledger.do('placeHold', { holdId: 'late', amount: credits(5), ttlMs: 240 })
-  const before = ledger.all('journal').length
-  ledger.wait(1_000)
-  const happened = ledger.all('journal').slice(before).map(decodeEntry)
-  expect(happened.map(({ verb, outcome }) => [verb, Object.values(outcome as object)[0]])).toEqual([
-    ['expireHold', 'early'],
-    ['beginGrant', 'short'],
-    ['beginGrant', 'spent first'],
-    ['beginGrant', 'spent second'],
-    ['expireHold', 'late'],
-    ['expireGrant', 'short'],
-  ])
-  expect(ledger.grant('not yet').state).toBe('pending')
-  expect(ledger.account).toMatchObject({ posted: credits(120), held: 0n, nextDueAt: START + 5_000 })
-  expect(ledger.verify()).toEqual([])
+    expect(ledger.dump()).toEqual(before)
+  })
 })
 
 describe('a grant that ends', () => {

@@ -20,12 +20,35 @@ export function advance(state: LedgerState, account: AccountRow, now: number): v
     const grant = firstDueGrant(state, account, now)
     const until = grant ? grantDueAt(grant) : now
     for (const hold of holds) if (hold.state === 'open' && dueAt(hold) <= until) expireHold(state, account, hold, now)
-    if (grant?.state === 'pending') beginGrant(state, account, grant, now)
-    else if (grant) expireGrant(state, account, grant, now)
+    if (grant) changeGrant(state, account, grant, now)
     else isOver = true
   }
   completeAwaited({ state, account, now })
   account.nextDueAt = nextDue(state, account)
+  state.touch('accounts', account)
+}
+
+/** Whether more is due on an account by `now` than {@link advance} should apply at once. */
+export function isTooMuchDue(state: LedgerState, account: AccountRow, now: number): boolean {
+  return account.nextDueAt !== null && account.nextDueAt <= now && state.isTooMuchDue(account.accountId, now)
+}
+
+/** The moment by which {@link advancePart} gives back holds: no grant may begin or expire before the holds that are due earlier. */
+export function partOf(state: LedgerState, account: AccountRow, now: number): number {
+  const grant = firstDueGrant(state, account, now)
+  return grant ? grantDueAt(grant) : now
+}
+
+/**
+ * Applies the first part of what {@link advance} would, where that is too much for one transaction. The account is still due
+ * afterwards.
+ */
+export function advancePart(state: LedgerState, account: AccountRow, now: number): void {
+  const until = partOf(state, account, now)
+  const holds = state.openHolds(account.accountId).filter((hold) => dueAt(hold) <= until)
+  for (const hold of holds.slice(0, state.dueAtOnce)) expireHold(state, account, hold, now)
+  const grant = firstDueGrant(state, account, now)
+  if (grant && holds.length <= state.dueAtOnce) changeGrant(state, account, grant, now)
   state.touch('accounts', account)
 }
 
@@ -76,6 +99,12 @@ function expireHold(state: LedgerState, account: AccountRow, hold: HoldRow, now:
   appendEntry(state, account, { verb: 'expireHold', idempotencyKey: null, content: {}, outcome, postings }, now)
   const { holdId, workflowId, service, provider } = hold
   emit(state, account, { type: 'hold_expired', data: { holdId, workflowId, service, provider, amount } }, holdId, now)
+}
+
+/** Begins or expires a grant that is due. */
+function changeGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {
+  if (grant.state === 'pending') beginGrant(state, account, grant, now)
+  else expireGrant(state, account, grant, now)
 }
 
 function beginGrant(state: LedgerState, account: AccountRow, grant: GrantRow, now: number): void {

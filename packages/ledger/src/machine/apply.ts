@@ -1,6 +1,6 @@
 import type { Operation, Outcome, Verb } from '../operations.ts'
-import type { AccountRow, JournalEntry } from '../rows.ts'
-import { advance } from './advance.ts'
+import type { AccountRow, EntryRow, JournalEntry } from '../rows.ts'
+import { advance, advancePart, isTooMuchDue } from './advance.ts'
 import { cancelTopUp, setAlerts } from './alerts.ts'
 import { createApiKey, noteKeyUse, revokeApiKey, rotateApiKey, setKeyServices } from './api-keys.ts'
 import { chargeback } from './chargeback.ts'
@@ -45,7 +45,7 @@ export function apply(
 function applyOne(state: LedgerState, operation: Operation, now: number): Outcome {
   const known = state.account(operation.accountId)
   const content = contentOf(operation.verb, operation.asked ?? operation.input)
-  const earlier = operation.idempotencyKey === null ? undefined : state.entry(operation.accountId, operation.idempotencyKey)
+  const earlier = entryOf(state, operation)
   if (earlier) return replay(operation, decodeEntry(earlier), content)
   if (operation.verb === 'openAccount') return openAccount(state, operation, content, now)
   if (!known) return { status: 'failed', code: 'ACCOUNT_NOT_FOUND', id: operation.accountId }
@@ -63,6 +63,28 @@ function applyOne(state: LedgerState, operation: Operation, now: number): Outcom
     default:
       return change(state, known, operation, content, Math.max(now, known.updatedAt))
   }
+}
+
+/**
+ * Where more is due on an account than one transaction should apply, applies a part of it, and nothing else. What is due waits
+ * for an operation that is not merely answered again, as always.
+ *
+ * @returns whether there was such an account; the operations have to wait then
+ */
+export function applyPartOfDue(state: LedgerState, operations: readonly Operation[], now: number): boolean {
+  state.storeTime = now
+  let isSomeLeft = false
+  for (const accountId of new Set(operations.map((operation) => operation.accountId))) {
+    const account = state.account(accountId)
+    const at = Math.max(now, account?.updatedAt ?? 0)
+    if (!account || !isTooMuchDue(state, account, at)) continue
+    if (operations.every((operation) => operation.accountId !== accountId || entryOf(state, operation))) continue
+    const before = account.posted
+    advancePart(state, account, at)
+    noticeCrossings(state, account, before, at)
+    isSomeLeft = true
+  }
+  return isSomeLeft
 }
 
 /** One step of an account: applies what is due, then the verb, and emits events for the thresholds that either crossed. */
@@ -141,6 +163,11 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
     case 'saveDocument':
       return saveDocument(step, operation.input)
   }
+}
+
+/** What was entered in the journal under the operation's key before. */
+function entryOf(state: LedgerState, { accountId, idempotencyKey }: Operation): EntryRow | undefined {
+  return idempotencyKey === null ? undefined : state.entry(accountId, idempotencyKey)
 }
 
 function replay(operation: Operation, earlier: JournalEntry, content: Record<string, string>): Outcome {

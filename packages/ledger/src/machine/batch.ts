@@ -1,6 +1,6 @@
 import { LedgerInternalError } from '../errors.ts'
 import type { Operation, Outcome } from '../operations.ts'
-import { apply } from './apply.ts'
+import { apply, applyPartOfDue } from './apply.ts'
 import { missingRows } from './needs.ts'
 import { type Changes, LedgerState, type LoadRequest, type NewRows } from './state.ts'
 
@@ -11,7 +11,11 @@ export interface LoadReply {
 }
 
 export interface BatchResult {
-  outcomes: Outcome[]
+  /**
+   * One per operation. Absent if more was due on an account than one transaction should apply: then the changes are only a part of
+   * that, and the driver commits them and runs the batch again.
+   */
+  outcomes?: Outcome[]
   changes: Changes
 }
 
@@ -23,6 +27,8 @@ export interface BatchOptions {
   writeEarly?: (rows: NewRows) => void
   /** After how many operations. @defaultValue 64, whose rows are worth statements of their own */
   writeEvery?: number
+  /** How many holds of an account one transaction gives back because they are due. @defaultValue what a `dueHolds` load allows */
+  dueAtOnce?: number
 }
 
 /**
@@ -32,21 +38,24 @@ export interface BatchOptions {
  */
 export function* runBatch(
   operations: readonly Operation[],
-  { writeEarly, writeEvery = 64 }: BatchOptions = {},
+  { writeEarly, writeEvery = 64, dueAtOnce }: BatchOptions = {},
 ): Generator<LoadRequest[], BatchResult, LoadReply> {
-  const state = new LedgerState()
+  const state = new LedgerState(dueAtOnce)
   const accountIds = [...new Set(operations.map(({ accountId }) => accountId))].sort()
   // Requests what is needed whatever the accounts say, which saves the driver a round trip while they are locked.
   const foreseen = missingRows(state, operations, 0)
   let requests: LoadRequest[] = [{ kind: 'account', keys: accountIds.map((id) => [id]) }, ...foreseen]
-  let now = 0
+  let time: number | undefined
   while (requests.length > 0) {
     const reply: LoadReply = yield requests
     for (const [index, request] of requests.entries()) state.put(request, reply.rows[index] ?? [])
-    now = Math.max(now, reply.now)
-    requests = missingRows(state, operations, now)
+    // What is due depends on the time, so a batch has only one.
+    time ??= reply.now
+    requests = missingRows(state, operations, time)
   }
+  const now = time ?? 0
   try {
+    if (applyPartOfDue(state, operations, now)) return { changes: state.changes() }
     const outcomes = apply(state, operations, now, (applied) => {
       if (applied % writeEvery === 0) writeEarly?.(state.takeNewRows())
     })

@@ -1,7 +1,7 @@
 import type { Operation } from '../operations.ts'
 import type { Lot } from '../rows.ts'
 import type { LoadKind } from '../tables.ts'
-import { dueAt, rolloverIdOf } from './advance.ts'
+import { dueAt, isTooMuchDue, partOf, rolloverIdOf } from './advance.ts'
 import { isCarriedOver } from './chargeback.ts'
 import { getOrInsert } from './get-or-insert.ts'
 import { KeySet } from './key-set.ts'
@@ -90,7 +90,9 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     want('grants', accountId)
     const at = Math.max(now, account?.updatedAt ?? 0)
     if (account && account.nextDueAt !== null && account.nextDueAt <= at) {
-      want('openHolds', accountId)
+      want('dueHolds', accountId, String(at))
+      want('nextHold', accountId, String(at))
+      if (isTooMuchDue(state, account, at)) want('dueHolds', accountId, String(partOf(state, account, at)))
       for (const hold of state.openHolds(accountId)) {
         if (dueAt(hold) > at) continue
         wantBudgetsOf(accountId, hold)

@@ -14,7 +14,7 @@ import type {
   UsageRow,
   WorkflowRow,
 } from '../rows.ts'
-import { type LoadKind, loads, tables } from '../tables.ts'
+import { DUE_AT_ONCE, type LoadKind, loads, tables } from '../tables.ts'
 import { appliesTo, type Spender } from './budgets.ts'
 import { burnOrder } from './burn-order.ts'
 import { getOrInsert } from './get-or-insert.ts'
@@ -47,6 +47,8 @@ export class LedgerState {
   readonly usageRollups = new RollupSums('usage_rollups')
   readonly workflowRollups = new RollupSums('workflow_rollups')
   readonly #loaded = new KeySet()
+  /** The accounts and moments by which more holds are due than are given back at once. */
+  readonly #tooMuchDue = new KeySet()
   /** By table, by account (or whatever a primary key begins with), and by the rest of the primary key. */
   readonly #rows = new Map<TableName, Map<string, Map<string, object>>>()
   readonly #changed = new Map<TableName, Set<object>>()
@@ -58,6 +60,13 @@ export class LedgerState {
   readonly #budgeted = new Set<string>()
   /** By account and idempotency key. */
   readonly #entries = new Map<string, Map<string, EntryRow>>()
+
+  /** The most holds of an account that are given back at once because they are due. */
+  readonly dueAtOnce: number
+
+  constructor(dueAtOnce: number = DUE_AT_ONCE) {
+    this.dueAtOnce = dueAtOnce
+  }
 
   /** Whether these rows were loaded, so that their absence is known too. */
   has(kind: LoadKind, key: readonly string[]): boolean {
@@ -76,6 +85,7 @@ export class LedgerState {
     if (request.kind === 'entry') for (const row of rows) this.#remember(row as EntryRow)
     if (request.kind === 'grants') this.#group(this.#grants, request, (rows as GrantRow[]).toSorted(burnOrder))
     if (request.kind === 'account') for (const row of rows as AccountRow[]) if (row.hasBudgets) this.#budgeted.add(row.accountId)
+    if (request.kind === 'dueHolds') this.#countDue(request.keys, rows as HoldRow[])
     if (table === 'budgets')
       for (const accountId of new Set((rows as BudgetRow[]).map((row) => row.accountId))) this.#listBudgets(accountId)
   }
@@ -97,7 +107,10 @@ export class LedgerState {
     return this.#get('holds', accountId, holdId)
   }
 
-  /** The open holds that were loaded for an account. After an `openHolds` load, these are all of them. */
+  /**
+   * The open holds that were loaded for an account. After an `openHolds` load, these are all of them. After a `dueHolds` and a
+   * `nextHold` load of one moment, those due by then are among them, unless that is too much, and the one that is due next.
+   */
   openHolds(accountId: string, workflowId?: string): HoldRow[] {
     const open: HoldRow[] = []
     for (const row of this.#of('holds', accountId)) {
@@ -106,6 +119,11 @@ export class LedgerState {
       if (workflowId === undefined || hold.workflowId === workflowId) open.push(hold)
     }
     return open.sort(oldestFirst)
+  }
+
+  /** Whether more holds are due by a moment than are given back at once. Known after a `dueHolds` load of that moment. */
+  isTooMuchDue(accountId: string, by: number): boolean {
+    return this.#tooMuchDue.has('dueHolds', [accountId, String(by)])
   }
 
   workflow(accountId: string, workflowId: string): WorkflowRow | undefined {
@@ -217,6 +235,13 @@ export class LedgerState {
   #remember(entry: EntryRow): void {
     if (entry.idempotencyKey === null) return
     getOrInsert(this.#entries, entry.accountId, () => new Map<string, EntryRow>()).set(entry.idempotencyKey, entry)
+  }
+
+  #countDue(keys: LoadRequest['keys'], rows: readonly HoldRow[]): void {
+    for (const key of keys) {
+      const found = rows.filter(({ accountId }) => accountId === key[0])
+      if (found.length > this.dueAtOnce) this.#tooMuchDue.add('dueHolds', key)
+    }
   }
 
   #listGrant(grant: GrantRow): void {

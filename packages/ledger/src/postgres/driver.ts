@@ -2,7 +2,7 @@ import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
 import { checkCount, checkedClock } from '../check-input.ts'
 import { type BatchLimits, type LedgerDriver, type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
-import { runBatch } from '../machine/batch.ts'
+import { type BatchResult, runBatch } from '../machine/batch.ts'
 import type { NewRows } from '../machine/state.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
@@ -240,7 +240,14 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   async commit(operations: readonly Operation[], transaction?: PostgresClient): Promise<Outcome[]> {
-    if (transaction) return this.#join(transaction, operations)
+    for (;;) {
+      const outcomes = await (transaction ? this.#join(transaction, operations) : this.#commitOnce(operations))
+      if (outcomes) return outcomes
+    }
+  }
+
+  /** Runs a batch in a transaction of its own. None if it has to be run again: see {@link BatchResult}. */
+  async #commitOnce(operations: readonly Operation[]): Promise<Outcome[] | undefined> {
     const timeoutMs = this.#answerTimeoutMs
     for (let attempt = 1; ; attempt++) {
       const mayPrepare = this.#mayPrepare
@@ -353,7 +360,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
   }
 
   /** Applies operations in a transaction that the host has begun. After a conflict, the host must retry it. */
-  async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[]> {
+  async #join(client: PostgresClient, operations: readonly Operation[]): Promise<Outcome[] | undefined> {
     const before = joined.get(client) ?? Promise.resolve()
     const run = before.then(() =>
       // Checked again with the writes, so that they are undone if the host has ended its transaction since the reads.
@@ -378,7 +385,7 @@ class PostgresDriver implements LedgerDriver<PostgresClient> {
     client: PostgresClient,
     operations: readonly Operation[],
     { first, last, mayWriteEarly = false, ...options }: BatchStatements & SendOptions,
-  ): Promise<Outcome[]> {
+  ): Promise<BatchResult['outcomes']> {
     const stored = new Set<object>()
     const writing = openSending(client, options)
     const writeEarly = (rows: NewRows) => {

@@ -40,8 +40,11 @@ const CHECKPOINT_PAGES_BEHIND = 32_000
 /** The size to which a restarted log is cut: a long read, such as a backup, lets it grow, and the disk would never get that back. */
 const LOG_BYTES_KEPT = 64 * 1024 * 1024
 
-/** What one transaction did, and how long it occupied the file and the thread. */
-export interface Written extends Applied {
+/** What the transaction of a batch did, and how long it occupied the file and the thread. */
+export interface Written {
+  outcomes: Outcome[]
+  /** How many rows were written, also by the transactions that had to come before. */
+  rows: number
   tookMs: number
 }
 
@@ -94,8 +97,19 @@ export class SqliteConnection {
     }
   }
 
-  /** Applies operations in a transaction of their own. It is durable only after {@link flush}. */
+  /**
+   * Applies operations in a transaction of their own. Where more is due on their accounts than one should apply, others come before
+   * it, with a turn of the event loop after each. All of it is durable only after {@link flush}.
+   */
   async commit(operations: readonly Operation[]): Promise<Written> {
+    for (let before = 0; ; await setImmediate()) {
+      const { outcomes, rows, tookMs } = await this.#commitOnce(operations)
+      before += rows
+      if (outcomes) return { outcomes, rows: before, tookMs }
+    }
+  }
+
+  async #commitOnce(operations: readonly Operation[]): Promise<Applied & { tookMs: number }> {
     const database = this.#handle ?? (await this.open())
     if (this.#turns.isOthers()) await pause(1)
     return this.#whenFree(() => {
@@ -144,7 +158,8 @@ export class SqliteConnection {
       throw explained(error)
     }
     try {
-      const { outcomes } = this.#rows.apply(database, operations)
+      let outcomes: Outcome[] | undefined
+      while (!outcomes) ({ outcomes } = this.#rows.apply(database, operations))
       this.#rows.run(database, 'RELEASE farebox')
       return outcomes
     } catch (error) {

@@ -13,7 +13,8 @@ import { dialect, InsertsByShape, updateOf } from './writes.ts'
 
 /** What a batch did within the open transaction. */
 export interface Applied {
-  outcomes: Outcome[]
+  /** Absent if it has to be run again: see {@link BatchResult}. */
+  outcomes?: Outcome[]
   /** How many rows the batch wrote. */
   rows: number
 }

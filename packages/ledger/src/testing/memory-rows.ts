@@ -1,9 +1,10 @@
 import { runBatch } from '../machine/batch.ts'
 import type { Operation, Outcome } from '../operations.ts'
 import type { Rows, TableName } from '../rows.ts'
-import { type LoadKind, loads, tables } from '../tables.ts'
+import { DUE_AT_ONCE, type Load, type LoadKind, loads, tables } from '../tables.ts'
 import { runInMemory } from '../verify/scan.ts'
 import { verification } from '../verify/verification.ts'
+import { atMoment } from './at-moment.ts'
 
 /** 2026-07-15 12:00:30 UTC, a Wednesday. */
 export const START = Date.UTC(2026, 6, 15, 12, 0, 30)
@@ -13,10 +14,22 @@ export class MemoryRows {
   now = START
   /** Whether rows are loaded newest first: a database gives them in any order. */
   isBackwards = false
+  /** How many holds of an account one transaction gives back because they are due. */
+  dueAtOnce = DUE_AT_ONCE
+  transactions = 0
   readonly #rows = new Map<TableName, Map<string, Record<string, unknown>>>()
 
   commit(operations: readonly Operation[]): Outcome[] {
-    const batch = runBatch(operations)
+    for (;;) {
+      const outcomes = this.commitOnce(operations)
+      if (outcomes) return outcomes
+    }
+  }
+
+  /** One transaction. No outcomes if the batch has to be run again. */
+  commitOnce(operations: readonly Operation[]): Outcome[] | undefined {
+    this.transactions++
+    const batch = runBatch(operations, { dueAtOnce: this.dueAtOnce })
     let step = batch.next()
     while (!step.done) {
       const rows = step.value.map(({ kind, keys }) => keys.flatMap((key) => this.#load(kind, key)))
@@ -53,9 +66,10 @@ export class MemoryRows {
     const { table, by } = loads[kind]
     const properties = by.map((name) => tables[table].columns.find((column) => column.name === name)?.property ?? name)
     const rows = [...this.#table(table).values()]
-    return (this.isBackwards ? rows.reverse() : rows)
-      .filter((row) => properties.every((property, index) => row[property] === key[index]) && isWanted(kind, row))
-      .map((row) => structuredClone(row))
+    const wanted = (this.isBackwards ? rows.reverse() : rows).filter(
+      (row) => properties.every((property, index) => row[property] === key[index]) && isWanted(kind, row),
+    )
+    return atMoment(kind, wanted, key, this.dueAtOnce).map((row) => structuredClone(row))
   }
 
   #write(name: TableName, row: Record<string, unknown>): void {
@@ -78,7 +92,7 @@ export class MemoryRows {
 }
 
 function isWanted(kind: LoadKind, row: Record<string, unknown>): boolean {
-  if (kind === 'openHolds' || kind === 'workflowHolds') return row.state === 'open'
+  if ((loads[kind] as Load).where === `state = 'open'`) return row.state === 'open'
   if (kind === 'sharedBudgets') return row.userId === null && row.apiKeyId === null
   return kind !== 'grants' || row.state === 'pending' || row.state === 'active' || (row.pinned as bigint) > 0n
 }
