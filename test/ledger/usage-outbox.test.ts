@@ -190,6 +190,23 @@ describe.each([
     expect(told).toEqual(['eve u', 'dan u'])
   })
 
+  test('may stop its outbox where it is delivered and throw at once: nothing is rejected that nobody hears', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown) => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    onTestFinished(() => void process.off('unhandledRejection', hear))
+    await charge('ada', 'u')
+    const outbox = outboxTo([], {
+      deliver() {
+        void outbox.stop()
+        throw new Error('the key is wrong')
+      },
+    })
+    expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    await sleep(1)
+    expect(unheard).toEqual([])
+  })
+
   test('is told as soon as its account can be noted again, however long that took, and after a stop', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     onTestFinished(() => void vi.useRealTimers())
@@ -586,6 +603,14 @@ describe.each([
     const turns = otherWork()
     expect(await outbox.deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
     expect(turns()).toBeGreaterThan(5)
+  })
+
+  test('lets other work of the process have its turn, however long the journal of an account without usage', async () => {
+    const workflowIds = Array.from({ length: 2_000 }, (_, index) => `w${index}`)
+    await Promise.all(workflowIds.map((workflowId) => ledger.openWorkflow({ accountId: 'ada', workflowId, name: 'idle' })))
+    const turns = otherWork()
+    expect(await outboxTo([]).deliverDue()).toEqual({ delivered: 0, failed: 0, givenUp: 0 })
+    expect(turns()).toBeGreaterThan(15)
   })
 
   test('leaves one note in each account, however often it looks, and no entry in its journal', async () => {

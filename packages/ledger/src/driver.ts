@@ -14,6 +14,11 @@ export interface LedgerDriver<Transaction = unknown> {
   readonly name: string
   /** The store's clock, if reading it takes no round trip. Absent if only the server knows the time. */
   readonly clock?: Clock
+  /**
+   * The column that numbers the rows of a table in the order of their insertion, and by which every index orders rows that are
+   * equal to it. Long answers are then asked for in turns, by their numbers. Absent if reading them does not take the event loop.
+   */
+  readonly rowNumber?: string
   /** How the ledger may form batches for this database. @defaultValue one at a time, with any number of accounts */
   readonly batches?: BatchLimits
   /** Brings the schema up to date. Safe to call from many processes at once. */

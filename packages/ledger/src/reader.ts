@@ -156,6 +156,8 @@ type DocumentKey = Pick<DocumentRow, 'accountId' | 'kind' | 'documentId'>
 
 /** How many usage records one query decodes at most. */
 const USAGE_AT_ONCE = 500
+/** How many ids of usage records one query reads at most, where it takes the event loop. */
+const USAGE_IDS_AT_ONCE = 5_000
 
 const IN_RANGE = 'created_at >= ? AND created_at < ?'
 const GIVEN_UP = 'due_at IS NULL AND delivered_at IS NULL'
@@ -313,7 +315,7 @@ export abstract class LedgerReader {
 
   /** The usage records of a workflow, oldest first. */
   async usageOf(accountId: string, workflowId: string): Promise<UsageRow[]> {
-    return this.#usageWhere(checkText('accountId', accountId), 'workflow_id = ?', checkSought('workflowId', workflowId))
+    return this.#usageOfAll(checkText('accountId', accountId), [checkSought('workflowId', workflowId)])
   }
 
   /**
@@ -338,7 +340,7 @@ export abstract class LedgerReader {
     if (!Array.isArray(workflowIds)) throw new InvalidInputError('workflowIds', 'must be a list of ids')
     if (workflowIds.length === 0) return new Map()
     const sought = workflowIds.map((workflowId, index) => checkSought(`workflowIds[${index}]`, workflowId))
-    const rows = await this.#usageWhere(checkText('accountId', accountId), 'workflow_id = ANY(?)', sought)
+    const rows = await this.#usageOfAll(checkText('accountId', accountId), sought)
     return Map.groupBy(rows, ({ workflowId }) => workflowId ?? '')
   }
 
@@ -600,19 +602,17 @@ export abstract class LedgerReader {
     return account
   }
 
-  /** Usage records of one account, oldest first. SQLite reads on the event loop, so many are read a few hundred at a time. */
-  async #usageWhere(accountId: string, condition: string, sought: Query['values'][number]): Promise<UsageRow[]> {
-    const where = `WHERE account_id = ? AND ${condition}`
+  /** Usage records of workflows, oldest first. SQLite reads on the event loop, so many are read a few hundred at a time. */
+  async #usageOfAll(accountId: string, workflowIds: readonly string[]): Promise<UsageRow[]> {
+    const [where, sought] = ofWorkflows(workflowIds)
     const few = await this.#rows('usage_records', `${where} LIMIT ?`, [accountId, sought, USAGE_AT_ONCE + 1])
-    return (few.length > USAGE_AT_ONCE ? await this.#manyUsageWhere(accountId, where, sought) : few).sort(
+    return (few.length > USAGE_AT_ONCE ? await this.#manyUsageOfAll(accountId, workflowIds) : few).sort(
       (left, right) => left.sequence - right.sequence,
     )
   }
 
-  async #manyUsageWhere(accountId: string, where: string, sought: Query['values'][number]): Promise<UsageRow[]> {
-    const text = `SELECT usage_id FROM {usage_records} ${where}`
-    const found = await this.#reads.select({ text, values: [accountId, sought], columns: { usageId: 'text' } })
-    const ids = found.map(({ usageId }) => String(usageId))
+  async #manyUsageOfAll(accountId: string, workflowIds: readonly string[]): Promise<UsageRow[]> {
+    const ids = await this.#usageIdsOfAll(accountId, workflowIds)
     const rows: UsageRow[] = []
     for (let start = 0; start < ids.length; start += USAGE_AT_ONCE) {
       await setImmediate()
@@ -622,9 +622,42 @@ export abstract class LedgerReader {
     return rows
   }
 
+  async #usageIdsOfAll(accountId: string, workflowIds: readonly string[]): Promise<string[]> {
+    const { rowNumber } = this.#reads
+    const [where, sought] = ofWorkflows(workflowIds)
+    const limit = rowNumber === undefined ? Number.MAX_SAFE_INTEGER : USAGE_IDS_AT_ONCE
+    const first = await this.#reads.select({
+      text: `SELECT usage_id FROM {usage_records} ${where} LIMIT ?`,
+      values: [accountId, sought, limit],
+      columns: { usageId: 'text' },
+    })
+    if (rowNumber === undefined || first.length < limit) return first.map(({ usageId }) => String(usageId))
+    const rest = `WHERE account_id = ? AND workflow_id = ? AND ${rowNumber} > ? ORDER BY ${rowNumber} LIMIT ?`
+    const text = `SELECT usage_id, ${rowNumber} FROM {usage_records} ${rest}`
+    const columns = { usageId: 'text', number: 'integer' } as const
+    const ids: string[] = []
+    for (const workflowId of new Set(workflowIds)) {
+      for (let after: number | undefined = 0; after !== undefined; ) {
+        await setImmediate()
+        const found = await this.#reads.select({ text, values: [accountId, workflowId, after, limit], columns })
+        for (const { usageId } of found) ids.push(String(usageId))
+        after = found.length < limit ? undefined : Number(found.at(-1)?.number)
+      }
+    }
+    return ids
+  }
+
   #rows<Name extends TableName>(name: Name, rest: string, values: Query['values']): Promise<RowsOf<Name>> {
     return this.#reads.select(rowsQuery(name, rest, values)) as unknown as Promise<RowsOf<Name>>
   }
+}
+
+/** The condition that usage is of workflows, after the value of its account. The plan for one is better than that for a list. */
+function ofWorkflows(workflowIds: readonly string[]): [where: string, sought: string | readonly string[]] {
+  const [workflowId, ...others] = workflowIds
+  return workflowId !== undefined && others.length === 0
+    ? ['WHERE account_id = ? AND workflow_id = ?', workflowId]
+    : ['WHERE account_id = ? AND workflow_id = ANY(?)', workflowIds]
 }
 
 /** @param rows  one more than `limit` if there is a further page */

@@ -72,6 +72,8 @@ export async function attemptDelivery(
 ): Promise<unknown> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)])
   const ended = Promise.withResolvers<never>()
+  // Nobody may wait for it: `deliver` may stop its outbox and throw, before it has returned a promise.
+  ended.promise.catch(() => undefined)
   const abort = () => ended.reject(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
   try {

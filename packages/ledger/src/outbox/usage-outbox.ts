@@ -329,6 +329,8 @@ export class UsageOutbox {
       this.#told.set(accountId, cursor)
       from = cursor
       if (!hasMore) return
+      // Changes other than usage are neither delivered nor noted, and nothing else here leaves other work its turn on SQLite.
+      await setImmediate()
       this.#endTurn(accountId)
       await this.#turn(accountId)
     }

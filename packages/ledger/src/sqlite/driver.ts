@@ -114,6 +114,7 @@ export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
 
 class SqliteDriver implements LedgerDriver<SqliteDatabase> {
   readonly name = 'sqlite'
+  readonly rowNumber = 'rowid'
   readonly clock: Clock
   readonly batches: BatchLimits
   readonly #options: SqliteOptions
