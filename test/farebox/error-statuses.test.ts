@@ -68,4 +68,18 @@ it('while tables are missing, callers are told to come back, and none of what op
   expect(problemOf(new SchemaVersionError('the database is at 99'))).toMatchObject({ status: 503, retry_after: 1 })
 })
 
+it('a server that closes tells callers to come back, as another or the next one will serve them', async () => {
+  const box = createFarebox({ store: sqlite({ filename: ':memory:' }), providers: [simulated()], logger: quiet })
+  await box.migrate()
+  const api = await serveApi(box, 'fbx_some_key', { adminToken: 'admin-token' })
+  await box.close()
+  const chat = { model: 'auto', messages: [{ role: 'user', content: 'hello' }] }
+  for (const answer of [await api.get('/api/v1/credits'), await api.post('/v1/chat/completions', chat)]) {
+    expect(answer.status).toBe(503)
+    expect(JSON.stringify(answer.body)).toMatch(/ledger_closed/i)
+    expect(answer.headers.get('retry-after')).toBe('1')
+    expect(answer.headers.get('x-should-retry') ?? 'true').toBe('true')
+  }
+})
+
 const quiet = { ...console, error: () => {} }

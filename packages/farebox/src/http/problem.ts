@@ -202,7 +202,7 @@ function factsOf(error: FareboxError, wireNames: WireNames): Record<string, unkn
     return { limit, limit_name: limitName, retry_after: Math.max(1, Math.ceil(retryAfterMs / 1000)) }
   }
   const waitMs = error instanceof ProvidersFailedError || error instanceof LedgerOverloadedError ? error.retryAfterMs : undefined
-  // An operator makes the tables, or updates the server. Nothing that this process tries again by itself would help.
-  const isWorthwhile = error.isRetryable || error.code === 'SCHEMA_VERSION'
+  // Nothing that this process tries again by itself would help: an operator makes the tables, or another process answers.
+  const isWorthwhile = error.isRetryable || error.code === 'SCHEMA_VERSION' || error.code === 'LEDGER_CLOSED'
   return isWorthwhile ? { retry_after: Math.max(1, Math.ceil((waitMs ?? 0) / 1000)) } : {}
 }
