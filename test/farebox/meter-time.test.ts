@@ -355,6 +355,23 @@ describe('metered time', () => {
     await minute.close()
   })
 
+  it('comes to no more than the budget of its key, and neither does what follows it', async () => {
+    const { box, accountId } = await open(credits(1_000))
+    const { key, apiKeyId } = await openKey(box, accountId)
+    await box.ledger.setBudget({ accountId, apiKeyId, period: 'total', limit: credits(10) })
+    const workflow = await box.workflowOf(key, { name: 'call' })
+    // Ten credits are thirty seconds, ten of which are in reserve.
+    const time = await pass(workflow, 60)
+    expect([time.isSpent, time.seconds]).toEqual([true, 20])
+    expect(await time.end(30)).toMatchObject({ creditsUsed: credits(10) })
+    const refused = { code: 'BUDGET_EXCEEDED' }
+    await expect(workflow.meter({ ...line, reserveSeconds: 0 })).rejects.toMatchObject(refused)
+    const messages = [{ role: 'user' as const, content: 'Where does the heron hunt?' }]
+    await expect(workflow.chat({ messages, provider: 'gpt-4o' })).rejects.toMatchObject(refused)
+    await expect(workflow.record('phone', 'twilio', 1, 'minutes')).rejects.toMatchObject(refused)
+    await workflow.close()
+  })
+
   it('comes to no more than a request may cost, and says so in time', async () => {
     const configuration = presets.balanced({ maxCreditsPerRequest: credits(30) })
     const { workflow, money } = await open(credits(1_000), { configuration })

@@ -1135,6 +1135,33 @@ describe('a report of which a part has no price', () => {
   })
 })
 
+describe('a stream that its first provider refused', () => {
+  it('is on record under the request of the provider that answered, not of the one that did not', async () => {
+    const refuses = model('refuses', {
+      // biome-ignore lint/correctness/useYield: it fails before it says anything
+      async *streamChat() {
+        throw new ProviderError('down', { kind: 'unavailable', provider: 'refuses', requestId: 'theirs' })
+      },
+    })
+    const answers = model('answers', {
+      async *streamChat() {
+        yield { type: 'text', text: 'At dusk.' } satisfies ChatEvent
+        const usage = tokens({ input: 900, output: 100 })
+        yield { type: 'finish', finishReason: 'stop', model: 'answers', usage, requestId: 'ours' } satisfies ChatEvent
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [refuses, answers],
+      configuration: presets.balanced({ primaryAiModel: 'refuses', fallbackAiModel: 'answers' }),
+      prices: bookOf({ refuses: { any: '1' }, answers: { any: '1' } }),
+    })
+    const { events, settled } = await workflow.streamChat(ask)
+    for await (const _ of events);
+    await settled
+    expect(await usage()).toMatchObject([{ provider: 'answers', details: { requestId: 'ours' } }])
+  })
+})
+
 describe('a conversation whose beginning is cached', () => {
   it('stays where the cache is, when that is cheaper', async () => {
     const seen: string[] = []
