@@ -3,13 +3,30 @@ import { createOpenAI } from '@ai-sdk/openai'
 import { HumanMessage, ToolMessage } from '@langchain/core/messages'
 import { tool } from '@langchain/core/tools'
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
-import { tool as aiTool, embedMany, generateSpeech, generateText, isStepCount, jsonSchema, streamText, transcribe } from 'ai'
+import {
+  tool as aiTool,
+  embedMany,
+  generateSpeech,
+  generateText,
+  isStepCount,
+  jsonSchema,
+  Output,
+  streamText,
+  transcribe,
+} from 'ai'
 import { describe, expect, it } from 'vitest'
 import { openLoopback } from '../farebox/parties.ts'
 import { openaiOver, openCompat } from './open-compat.ts'
 
 const question = new Uint8Array(readFileSync(new URL('../../examples/gateway/question.wav', import.meta.url)))
 const city = { type: 'object' as const, properties: { city: { type: 'string' as const } }, required: ['city'] }
+
+function citiesOnly(value: unknown) {
+  const isCity = typeof value === 'object' && value !== null && 'city' in value && typeof value.city === 'string'
+  return isCity
+    ? { success: true as const, value: { city: String(value.city) } }
+    : { success: false as const, error: new Error('no city') }
+}
 
 /** A box over a provider that asks for the weather once, and then says what it was told. */
 async function openWeather() {
@@ -31,6 +48,15 @@ describe.each(['chat', 'responses'] as const)("the AI SDK's OpenAI provider, ove
     const { text, usage, finishReason } = await generateText({ model: modelOf(compat, 'gpt-4o'), prompt: 'When do you open?' })
     expect(text).toContain('When do you open?')
     expect([usage.inputTokens, finishReason]).toEqual([9, 'stop'])
+  })
+
+  it('gets an object of its schema from a simulated provider too', async () => {
+    const compat = await openCompat()
+    const schema = jsonSchema<{ city: string }>({ ...city, additionalProperties: false }, { validate: citiesOnly })
+    const asked = { prompt: 'Where?', output: Output.object({ schema }) }
+    const { output } = await generateText({ model: modelOf(compat, 'auto'), ...asked })
+    const streamed = await streamText({ model: modelOf(compat, 'auto'), ...asked }).output
+    expect([output, streamed]).toEqual(Array(2).fill({ city: expect.any(String) }))
   })
 
   it('streams', async () => {
@@ -123,6 +149,17 @@ it("LangChain's OpenAIEmbeddings turn texts into vectors", async () => {
   const embeddings = new OpenAIEmbeddings({ apiKey: account.key, model: 'text-embedding-3-small', configuration: { baseURL } })
   const vectors = await embeddings.embedDocuments(['a farebox', 'a turnstile'])
   expect(vectors.map(({ length }) => length)).toEqual([1_536, 1_536])
+})
+
+it('OpenAI’s client gets arguments of a tool and JSON that fit from a simulated provider', async () => {
+  const { openai } = await openCompat()
+  const ask = { model: 'auto', messages: [{ role: 'user' as const, content: 'hello' }] }
+  const tools = [{ type: 'function' as const, function: { name: 'weather', parameters: city } }]
+  const { choices } = await openai().chat.completions.create({ ...ask, tools, tool_choice: 'required' })
+  const [call] = choices[0]?.message.tool_calls ?? []
+  expect(call?.type === 'function' && JSON.parse(call.function.arguments)).toEqual({ city: expect.any(String) })
+  const plain = await openai().chat.completions.create({ ...ask, response_format: { type: 'json_object' } })
+  expect(JSON.parse(plain.choices[0]?.message.content ?? '')).toEqual({ answer: expect.stringContaining('hello') })
 })
 
 describe.each([false, true])("LangChain's ChatOpenAI (over responses: %s)", (useResponsesApi) => {

@@ -268,6 +268,7 @@ describe('parameters of OpenAI’s', () => {
 
   it.each([
     ['of names that it leaves open', { type: 'object', additionalProperties: { type: 'number' } }],
+    ['of any kind', { type: 'object' }],
     ['of anything', { type: 'object', properties: {}, additionalProperties: true }],
     ['of names by a pattern', { type: 'object', patternProperties: { '^.*$': { type: 'number' } } }],
     ['of two parts', { allOf: colours('red', 'blue') }],
@@ -288,6 +289,100 @@ describe('parameters of OpenAI’s', () => {
     expect(await ask('claude-3-haiku')).toMatchObject({
       status: 422,
       body: { error: { param: 'response_format', message: expect.stringContaining('unsupported: schema_refused at') } },
+    })
+  })
+
+  it('hold Claude to no object of two definitions, each of which closed would forbid the other', async () => {
+    const server = await openLoopback({ chat: () => ({ text: '{"red":1,"blue":2}' }) })
+    const other = await startAnthropicLoopback({ answer: () => ({ text: '{}' }) })
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers, configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const [red, blue] = colours('red', 'blue')
+    const $defs = { 'a/red': red, Blue: { $ref: '#/$defs/Other' }, Other: blue, 'a%': { type: 'string' } }
+    const ask = (schema: object) => {
+      const response_format = { type: 'json_schema', json_schema: { name: 'report', schema } }
+      return api.post('/v1/chat/completions', { model: 'auto', messages, response_format })
+    }
+    const both = await ask({ $defs, allOf: [{ $ref: '#/$defs/a~1red' }, { $ref: '#/$defs/Blue' }] })
+    expect([both.status, both.headers.get('x-farebox-provider')]).toEqual([200, 'gpt-4o-mini'])
+    // One alone can be closed, and a reference to nowhere is for Claude to judge.
+    const one = await ask({ $defs, allOf: [{ $ref: '#/$defs/Other' }, { $ref: '#/$defs/a%/none' }] })
+    expect([one.status, one.headers.get('x-farebox-provider')]).toEqual([200, 'claude-3-haiku'])
+  })
+
+  const report = { type: 'json_schema', json_schema: { name: 'report', schema: {} } }
+  it.each([
+    ['response_format', 'json'],
+    ['response_format', ['json_object']],
+    ['response_format.type', {}],
+    ['response_format.type', { json_schema: report.json_schema }],
+    ['response_format.json_schema', { type: 'json_schema' }],
+    ['response_format.json_schema', { ...report.json_schema, type: 'json_schema' }],
+    ['response_format.json_schema', { type: 'json_schema', json_schema: '{}' }],
+    ['response_format.json_schema.schema', { type: 'json_schema', json_schema: { name: 'report', schema: '{}' } }],
+  ])('of a wrong form are refused by name, whoever would serve: %s of %j', async (param, response_format) => {
+    const server = await startAnthropicLoopback()
+    onTestFinished(() => server.close())
+    const { api } = await openCompat({ provider: anthropic({ apiKey: server.apiKey, baseURL: server.url }) })
+    const answer = await api.post('/v1/chat/completions', { model: 'claude-3-haiku', messages, response_format })
+    expect(answer).toMatchObject({ status: 422, body: { error: { type: 'invalid_request_error', param } } })
+    expect(server.requests).toEqual([])
+  })
+
+  it.each([
+    ['text', 'json'],
+    ['text.format', { format: 'json_object' }],
+    ['text.format.type', { format: {} }],
+    ['text.format.schema', { format: { type: 'json_schema', name: 'report' } }],
+    ['text.format.schema', { format: report }],
+  ])('of responses of a wrong form are refused by name: %s of %j', async (param, text) => {
+    const { api } = await openCompat()
+    const answer = await api.post('/v1/responses', { model: 'auto', input: 'hello', text })
+    expect(answer).toMatchObject({ status: 422, body: { error: { param } } })
+  })
+
+  it('that only some servers know reach those, and no Claude, which would answer without them', async () => {
+    const server = await openLoopback()
+    const other = await startAnthropicLoopback()
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers, configuration: presets.balanced({ primaryAiModel: 'claude-3-haiku' }) })
+    const response_format = { type: 'grammar', grammar: 'root ::= "yes" | "no"' }
+    const answer = await api.post('/v1/chat/completions', { model: 'auto', messages, response_format })
+    expect([answer.status, answer.headers.get('x-farebox-provider')]).toEqual([200, 'gpt-4o-mini'])
+    expect(server.requests.at(-1)?.body).toMatchObject({ response_format })
+  })
+
+  it('of the other API are refused by name rather than left out', async () => {
+    const { api } = await openCompat()
+    expect(
+      await api.post('/v1/responses', { model: 'auto', input: 'hello', response_format: { type: 'json_object' } }),
+    ).toMatchObject({
+      status: 422,
+      body: { error: { param: 'response_format', message: expect.stringContaining('text.format') } },
+    })
+    expect(
+      await api.post('/v1/chat/completions', { model: 'auto', messages, text: { format: { type: 'json_object' } } }),
+    ).toMatchObject({ status: 422, body: { error: { param: 'text', message: expect.stringContaining('response_format') } } })
+  })
+
+  it('stop a response where a chat serves it, which knows stop sequences', async () => {
+    const server = await openLoopback()
+    const responses = await openLoopback()
+    const other = await startAnthropicLoopback()
+    onTestFinished(() => other.close())
+    const providers = [openaiOver(server), anthropic({ apiKey: other.apiKey, baseURL: other.url })]
+    const { api } = await openCompat({ providers })
+    const ask = { model: 'gpt-4o', input: 'hello', stop: 'END' }
+    expect((await api.post('/v1/responses', ask)).status).toBe(200)
+    expect((await api.post('/v1/responses', { ...ask, model: 'claude-3-haiku', stop: ['END'] })).status).toBe(200)
+    expect(server.requests[0]?.body).toMatchObject({ stop: ['END'] })
+    expect(other.requests[0]?.body).toMatchObject({ stop_sequences: ['END'] })
+    const { api: over } = await openCompat({ provider: openaiOver(responses, 'responses') })
+    expect(await over.post('/v1/responses', ask)).toMatchObject({
+      status: 422,
+      body: { error: { param: 'stop', message: expect.stringContaining('unsupported') } },
     })
   })
 

@@ -42,7 +42,9 @@ export function refusalOf(body: Record<string, unknown>): string | undefined {
 
 /** Answers are held to a schema by models that can be, and where everything in it can be enforced. */
 function refusalOfFormat({ model, output_config }: Anthropic.MessageCreateParams): string | undefined {
-  const schema = output_config?.format?.schema
+  const format = output_config?.format
+  if (format && format.type !== 'json_schema') return `output_config.format.type: Input should be 'json_schema'`
+  const schema = format?.schema
   if (schema === undefined) return undefined
   if (!/^claude-(haiku|sonnet|opus)-(4-[5-9]|5)/.test(model))
     return `output_config.format: ${model} does not support output format`

@@ -1,6 +1,7 @@
 import type { ChatMessage, ContentPart, Tool } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
+import { responseFormat } from './answer-format.ts'
 import { messagesOptions, responsesOptions } from './translate-options.ts'
 import {
   givenOptions,
@@ -16,6 +17,8 @@ import {
   refusedOfOthers,
   said,
   speed,
+  stopOf,
+  stopSequences,
 } from './wire-schemas.ts'
 
 const textPart = z.looseObject({ type: z.literal('text'), text: said, prompt_cache_breakpoint: promptCacheBreakpoint })
@@ -92,9 +95,10 @@ export const chatCompletionBody = openBody({
   max_completion_tokens: outputTokens,
   max_tokens: outputTokens.describe('The older name of max_completion_tokens'),
   temperature: z.number().min(0).max(2).nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  stop: stopSequences,
   tools: z.array(tool).max(512).nullish(),
   tool_choice: toolChoice.nullish(),
+  response_format: responseFormat,
   store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
   metadata: z.unknown().optional().describe('Accepted, but ignored: it belongs to stored completions, and nothing is stored'),
   // Fields for which our answers have no place, or which cost more than tokens and would go unbilled.
@@ -106,6 +110,7 @@ export const chatCompletionBody = openBody({
   speed,
   // Fields of Responses.
   max_output_tokens: refused('is not supported in chats: use max_completion_tokens'),
+  text: refused('is not supported in chats: use response_format and verbosity'),
   previous_response_id: refused(NOTHING_STORED),
   conversation: refused(NOTHING_STORED),
   prompt: refused('is not supported: nothing is stored; send messages'),
@@ -118,12 +123,12 @@ export type ChatCompletionBody = z.output<typeof chatCompletionBody>
 /** A chat completion request as input of a workflow. */
 export function chatInput(body: ChatCompletionBody): ChatInput {
   const { max_completion_tokens, max_tokens, temperature, stop, tools, tool_choice } = body
-  const options = givenOptions(body, chatCompletionBody)
+  const options = { ...givenOptions(body, chatCompletionBody), ...present({ response_format: body.response_format }) }
   return {
     messages: body.messages.map(chatMessage),
     outputTokensMax: max_completion_tokens ?? max_tokens ?? undefined,
     temperature: temperature ?? undefined,
-    stop: typeof stop === 'string' ? [stop] : (stop ?? undefined),
+    stop: stopOf(stop),
     tools: tools?.map((given) => toolOf(given.function)),
     toolChoice: typeof tool_choice === 'object' && tool_choice ? { name: tool_choice.function.name } : (tool_choice ?? undefined),
     dialectOptions: {

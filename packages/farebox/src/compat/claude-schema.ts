@@ -17,14 +17,17 @@ const DEPTH_MAX = 64
  *
  * @source https://platform.claude.com/docs/en/build-with-claude/structured-outputs
  */
-export function claudeSchema(schema: unknown, depth = 0): unknown {
-  if (!isRecord(schema) || depth === DEPTH_MAX) return schema
+export function claudeSchema(schema: unknown): unknown {
+  return reduced(schema, partsIn(schema), 0)
+}
+
+/** @param parts  what stays as it is: each describes some properties of an object, and would forbid the others if closed */
+function reduced(schema: unknown, parts: ReadonlySet<unknown>, depth: number): unknown {
+  if (!isRecord(schema) || depth === DEPTH_MAX || parts.has(schema)) return schema
   const taken: Keyword[] = []
   const told: Keyword[] = []
   for (const keyword of Object.entries(schema)) {
-    const known = isOfTuple(schema, keyword)
-      ? undefined
-      : takenKeyword(keyword, (inner) => (isOneOfParts(schema, inner) ? inner : claudeSchema(inner, depth + 1)))
+    const known = isOfTuple(schema, keyword) ? undefined : takenKeyword(keyword, (inner) => reduced(inner, parts, depth + 1))
     if (known) taken.push(known)
     else if (!DROPPED.has(keyword[0])) told.push(keyword)
   }
@@ -44,10 +47,11 @@ function isOfTuple({ prefixItems }: Record<string, unknown>, [name, value]: Keyw
   return name === 'items' && (prefixItems !== undefined || Array.isArray(value))
 }
 
-/** Whether a schema is of objects with names that it does not list. */
+/** Whether a schema is of objects with names that it does not list: without `properties`, of any. */
 function isDictionary({ properties, additionalProperties, patternProperties }: Record<string, unknown>): boolean {
   const isListed = isRecord(properties) && Object.keys(properties).length > 0
-  return !isListed && (additionalProperties === true || isRecord(additionalProperties) || isRecord(patternProperties))
+  const isAny = properties === undefined && additionalProperties === undefined
+  return !isListed && (isAny || additionalProperties === true || isRecord(additionalProperties) || isRecord(patternProperties))
 }
 
 /** Whether other parts of a schema list properties too, which it would forbid if closed. */
@@ -56,10 +60,37 @@ function isInParts({ $ref, allOf, anyOf, oneOf }: Record<string, unknown>): bool
   return $ref !== undefined || parts.some((part) => isRecord(part) && (isRecord(part.properties) || part.$ref !== undefined))
 }
 
-/** Whether `inner` describes some properties of an object, and other parts of its `allOf` the others, which it would forbid if closed. */
-function isOneOfParts({ properties, allOf }: Record<string, unknown>, inner: unknown): boolean {
-  if (!Array.isArray(allOf) || !allOf.includes(inner)) return false
-  return [{ properties }, ...allOf].filter((part) => isRecord(part) && isRecord(part.properties)).length > 1
+/** The parts of every `allOf` that describes the properties of one object in several places, also where a part refers to a definition. */
+function partsIn(root: unknown): ReadonlySet<unknown> {
+  const parts = new Set<unknown>()
+  const visit = (schema: unknown, depth: number): void => {
+    if (depth === 2 * DEPTH_MAX || typeof schema !== 'object' || schema === null) return
+    for (const inner of Object.values(schema)) visit(inner, depth + 1)
+    if (!isRecord(schema) || !Array.isArray(schema.allOf)) return
+    const described = schema.allOf.map((part) => definitionOf(root, part)).filter(describesProperties)
+    if (described.length + (isRecord(schema.properties) ? 1 : 0) > 1) for (const part of described) parts.add(part)
+  }
+  visit(root, 0)
+  return parts
+}
+
+function describesProperties(part: unknown): boolean {
+  return isRecord(part) && (isRecord(part.properties) || Array.isArray(part.allOf))
+}
+
+/** What a `$ref` into the same schema refers to, by its JSON pointer. Anything else is itself. */
+function definitionOf(root: unknown, part: unknown): unknown {
+  let found = part
+  for (let steps = 0; steps < DEPTH_MAX && isRecord(found) && typeof found.$ref === 'string'; steps++) {
+    if (!found.$ref.startsWith('#/')) return found
+    let target: unknown = root
+    for (const name of found.$ref.slice(2).split('/')) {
+      const key = name.replaceAll('~1', '/').replaceAll('~0', '~')
+      target = typeof target === 'object' && target !== null && Object.hasOwn(target, key) ? (target as never)[key] : undefined
+    }
+    found = target
+  }
+  return found
 }
 
 /** A keyword that Claude enforces, with its inner schemas reduced. `undefined` where Claude does not enforce it. */

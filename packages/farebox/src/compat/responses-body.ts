@@ -1,6 +1,7 @@
 import type { ChatMessage, ContentPart } from '@farebox/core'
 import { z } from 'zod'
 import type { ChatInput } from '../workflow-calls.ts'
+import { textForm } from './answer-format.ts'
 import { toolOf } from './chat-body.ts'
 import { chatOptions, messagesOptions } from './translate-options.ts'
 import {
@@ -17,6 +18,8 @@ import {
   refusedOfOthers,
   said,
   speed,
+  stopOf,
+  stopSequences,
 } from './wire-schemas.ts'
 
 const textPart = z.looseObject({
@@ -107,6 +110,8 @@ export const responsesBody = openBody({
   tool_choice: z
     .union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.literal('function'), name: z.string() })])
     .nullish(),
+  stop: stopSequences.describe('Unknown to OpenAI’s Responses API: honoured where another API serves'),
+  text: textForm,
   store: z.boolean().nullish().describe('Accepted, but nothing is stored'),
   metadata: z.unknown().optional().describe('Given again with the response, but otherwise ignored: nothing is stored'),
   previous_response_id: refused(NOTHING_STORED),
@@ -124,6 +129,7 @@ export const responsesBody = openBody({
   // Fields of chats.
   max_tokens: refused('is not supported in responses: use max_output_tokens'),
   max_completion_tokens: refused('is not supported in responses: use max_output_tokens'),
+  response_format: refused('is not supported in responses: use text.format'),
   ...refusedBeyondHold,
   ...refusedOfOthers,
 })
@@ -132,8 +138,8 @@ export type ResponsesBody = z.output<typeof responsesBody>
 
 /** A request for a response as input of a workflow. */
 export function responseInput(body: ResponsesBody): ChatInput {
-  const { input, instructions, max_output_tokens, temperature, tools, tool_choice } = body
-  const options = givenOptions(body, responsesBody)
+  const { input, instructions, max_output_tokens, temperature, stop, tools, tool_choice } = body
+  const options = { ...givenOptions(body, responsesBody), ...present({ text: body.text }) }
   const inChats = chatOptions(options, tools)
   // Only responses take a choice among no tools.
   const isIdle = !tools && (tool_choice === 'auto' || tool_choice === 'none')
@@ -143,6 +149,7 @@ export function responseInput(body: ResponsesBody): ChatInput {
     messages: [...(instructions ? [{ role: 'system' as const, content: instructions }] : []), ...said],
     outputTokensMax: max_output_tokens ?? undefined,
     temperature: temperature ?? undefined,
+    stop: stopOf(stop),
     tools: tools?.map(toolOf),
     toolChoice: typeof toolChoice === 'object' ? { name: toolChoice.name } : toolChoice,
     dialectOptions: {

@@ -53,11 +53,19 @@ export function messagesOptions(
   { response_format, parallel_tool_calls }: Options,
   tools: readonly unknown[] | null | undefined,
 ): Record<string, unknown> {
-  const { schema } = isRecord(response_format) && isRecord(response_format.json_schema) ? response_format.json_schema : {}
+  const format = isRecord(response_format) ? messagesFormat(response_format) : undefined
   return {
-    ...(isRecord(schema) && { output_config: { format: { type: 'json_schema', schema: claudeSchema(schema) } } }),
+    ...(format && { output_config: { format } }),
     ...(parallel_tool_calls === false && tools?.length && { tool_choice: { type: 'auto', disable_parallel_tool_use: true } }),
   }
+}
+
+/** A form that Claude does not know stays as it is, for Claude to refuse. */
+function messagesFormat(given: Options): object | undefined {
+  if (given.type === 'text' || given.type === 'json_object') return undefined
+  if (given.type !== 'json_schema') return given
+  const { schema } = isRecord(given.json_schema) ? given.json_schema : {}
+  return isRecord(schema) ? { type: 'json_schema', schema: claudeSchema(schema) } : undefined
 }
 
 /** `{ type, json_schema: { name, schema } }` becomes `{ type, name, schema }`. */

@@ -8,6 +8,14 @@ export const modelName = text
 /** Text in a request. */
 export const said = z.string().max(400_000)
 
+/** Texts that end the answer, and are left out of it. */
+export const stopSequences = z.union([z.string(), z.array(z.string()).max(16)]).nullish()
+
+/** Stop sequences as a workflow takes them. */
+export function stopOf(given: z.output<typeof stopSequences>): string[] | undefined {
+  return typeof given === 'string' ? [given] : (given ?? undefined)
+}
+
 /** The URL of an image. */
 export const imageUrl = z
   .string()

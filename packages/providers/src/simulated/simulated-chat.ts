@@ -1,15 +1,28 @@
-import { type ChatMessage, type ChatRequest, type ChatResult, quantity, type ToolCall, type Usage } from '@farebox/core'
+import {
+  type ChatMessage,
+  type ChatRequest,
+  type ChatResult,
+  quantity,
+  type Tool,
+  type ToolCall,
+  type Usage,
+} from '@farebox/core'
+import { asRecord } from '../adapter/answer.ts'
 import { fingerprint } from './fingerprint.ts'
+import { simulatedJson } from './simulated-json.ts'
 
 const OPENINGS = ['Happy to help with that.', 'Good question.', 'Here is what I can tell you.', 'Let me answer that.']
 /** Tokens of a message's framing and of a low-detail image, as OpenAI counts them. */
 const MESSAGE_TOKENS = 4
 const IMAGE_TOKENS = 85
 
-/** Answers the user's last message. The same seed and request give the same answer. */
+/**
+ * Answers the user's last message, in JSON if `response_format` of OpenAI's asks for it. The same seed and request give the same
+ * answer.
+ */
 export function simulatedChat(request: ChatRequest, seed: number): Omit<ChatResult, 'usage'> & { usage: Usage } {
   const toolCalls = chooseTools(request, seed)
-  const whole = toolCalls.length > 0 ? '' : sentence(request, seed)
+  const whole = toolCalls.length > 0 ? '' : answer(request, seed)
   const limit = (request.outputTokensMax ?? Number.POSITIVE_INFINITY) * 4
   const text = whole.length > limit ? whole.slice(0, limit) : whole
   return {
@@ -46,6 +59,14 @@ export function countTokens(text: string): number {
   return Math.ceil(text.length / 4)
 }
 
+function answer(request: ChatRequest, seed: number): string {
+  const said = sentence(request, seed)
+  const format = asRecord(request.providerOptions?.response_format)
+  if (format?.type === 'json_object') return JSON.stringify({ answer: said })
+  const schema = format?.type === 'json_schema' ? asRecord(asRecord(format.json_schema)?.schema) : undefined
+  return schema ? JSON.stringify(simulatedJson(schema)) : said
+}
+
 function sentence(request: ChatRequest, seed: number): string {
   const last = request.messages.findLast((message) => message.role === 'user')
   const said = last ? plainText(last) : ''
@@ -60,7 +81,14 @@ function chooseTools(request: ChatRequest, seed: number): ToolCall[] {
   const { toolChoice, tools = [] } = request
   if (toolChoice === undefined || toolChoice === 'auto' || toolChoice === 'none') return []
   const tool = toolChoice === 'required' ? tools[0] : tools.find(({ name }) => name === toolChoice.name)
-  return tool ? [{ id: `call_${fingerprint(seed, tool.name).toString(16)}`, name: tool.name, arguments: '{}' }] : []
+  return tool
+    ? [{ id: `call_${fingerprint(seed, tool.name).toString(16)}`, name: tool.name, arguments: toolArguments(tool) }]
+    : []
+}
+
+/** Arguments that fit a tool's parameters. */
+export function toolArguments({ parameters }: Tool): string {
+  return JSON.stringify(simulatedJson({ type: 'object', ...parameters }))
 }
 
 function messageTokens(message: ChatMessage): number {

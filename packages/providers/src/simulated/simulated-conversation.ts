@@ -11,7 +11,7 @@ import type { Call } from '../adapter/call.ts'
 import { openInbox } from '../adapter/inbox.ts'
 import { sumQuantities } from '../adapter/sum-quantities.ts'
 import { fingerprint } from './fingerprint.ts'
-import { countTokens, simulatedChat } from './simulated-chat.ts'
+import { countTokens, simulatedChat, toolArguments } from './simulated-chat.ts'
 import { simulatedSoundPiece, simulatedTranscript } from './simulated-voice.ts'
 
 type Turn = Extract<RealtimeEvent, { type: 'turn' }> & { usage: Usage }
@@ -111,7 +111,12 @@ function* answer(
 ): Generator<Exclude<ConversationPart, Turn>, void, undefined> {
   const tool = request.tools?.find(({ name }) => said.includes(name))
   if (tool) {
-    yield { type: 'tool_call', id: `call_${fingerprint(seed, said).toString(16)}`, name: tool.name, arguments: '{}' }
+    yield {
+      type: 'tool_call',
+      id: `call_${fingerprint(seed, said).toString(16)}`,
+      name: tool.name,
+      arguments: toolArguments(tool),
+    }
     return
   }
   const { model, outputTokensMax } = request

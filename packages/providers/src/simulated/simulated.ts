@@ -81,7 +81,8 @@ const known: Record<keyof SimulatedOptions, true> = {
 /**
  * A provider of every service, for development and tests. It needs no network and no key, and costs nothing.
  *
- * Answers depend on the request and the seed alone. Usage is exact, audio is playable and signals end calls at once. Calls fail
+ * Answers depend on the request and the seed alone. Where a JSON Schema is given for the answer (`response_format`) or for a tool's
+ * arguments, they fit it, though patterns in it are not followed. Usage is exact, audio is playable and signals end calls at once. Calls fail
  * as `failures` say. `records` lists what the adapter served, as a real provider's records would.
  */
 export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
@@ -100,6 +101,7 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
     isSimulated: true,
     availability: { status: 'ready' },
     offers,
+    dialectOf: ({ service }) => (CHATS.includes(service) ? 'openai-chat' : undefined),
     chat: (request, context) =>
       plain({ services: CHATS, model: request.model }, context, ({ requestId }) => ({
         ...simulatedChat(request, seed),
