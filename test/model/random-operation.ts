@@ -21,6 +21,7 @@ const weights = {
   setBudget: 3,
   revokeGrant: 2,
   chargeback: 1,
+  setAlerts: 2,
   freezeAccount: 1,
   createApiKey: 1,
   rotateApiKey: 1,
@@ -36,7 +37,14 @@ const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array<string>(
 /** What the journal does not tell. */
 const isSilent: ReadonlySet<string> = new Set<Verb>(['advance', 'noteKeyUse', 'replaceDocument'])
 /** What makes nothing that has an id. */
-const isNameless: ReadonlySet<string> = new Set([...isSilent, 'extendHold', 'setBudget', 'freezeAccount', 'setKeyServices'])
+const isNameless: ReadonlySet<string> = new Set([
+  ...isSilent,
+  'extendHold',
+  'setBudget',
+  'setAlerts',
+  'freezeAccount',
+  'setKeyServices',
+])
 
 const SERVICES = ['gpt', 'phone'] as const
 const USERS = ['ada', 'bob'] as const
@@ -165,6 +173,11 @@ class Draw {
     return { workflowId, opensWorkflow: { name, userId, apiKeyId, maxCredits } }
   }
 
+  /** Whether the end of a workflow is told. */
+  get announce(): boolean | undefined {
+    return this.choices.maybe(30, () => true)
+  }
+
   get usageIds(): string[] {
     return this.account.usages.map(({ usageId }) => usageId)
   }
@@ -260,7 +273,8 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     const overage = choices.maybe(10, () => 'cap' as const)
     const provider = choices.maybe(15, () => 'z')
     const unitPrice = choices.maybe(20, () => draw.amount(0, 7))
-    return { holdId, usageId, usage: draw.usage, provider, final, unitPrice, partOf, closesWorkflow, overage }
+    const { announce } = draw
+    return { holdId, usageId, usage: draw.usage, provider, final, unitPrice, partOf, closesWorkflow, announce, overage }
   },
   charge(draw) {
     const { choices } = draw
@@ -274,6 +288,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       overage: choices.oneOf(overagePolicies),
       ...work,
       closesWorkflow: isOfWorkflow ? choices.maybe(12, () => true) : undefined,
+      announce: draw.announce,
       linesSoFar: isOfWorkflow ? choices.maybe(25, () => draw.linesSoFar({ ...work, service, provider })) : undefined,
       ...draw.spender,
       usage,
@@ -316,9 +331,20 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
   closeWorkflow: (draw) => ({
     workflowId: draw.known(draw.account.workflows.map(({ workflowId }) => workflowId)),
     keepsHolds: draw.choices.happens(30),
+    announce: draw.announce,
   }),
+  setAlerts(draw) {
+    const { choices } = draw
+    return {
+      // Few, so that a threshold is often set to what it is.
+      balanceLow: choices.maybe(60, () => credits(choices.oneOf([0, 60, 150]))),
+      topUp: choices.maybe(40, () => ({ at: credits(choices.oneOf([0, 60, 150])), amount: draw.amount(1, 50) })),
+    }
+  },
   setBudget(draw) {
     const { choices } = draw
+    const { inputs: known } = draw.account.budgets
+    if (known.length > 0 && choices.happens(40)) return { ...choices.oneOf(known), limit: draw.amount(0, 300) }
     return {
       budgetId: `b${choices.below(4)}`,
       period: choices.oneOf(budgetPeriods),

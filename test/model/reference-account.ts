@@ -8,6 +8,7 @@ import { ANY_SERVICE, byAge, exists, missing, reserveIdOf } from './reference-th
 export class ReferenceAccount extends ReferenceCorrections {
   readonly answers = new Map<string, Answer>()
   readonly #keys = new ReferenceKeys()
+  #alerts: Operations['setAlerts'] = {}
   /** Their versions, of those that have one. */
   readonly #documents = new Map<string, number | undefined>()
 
@@ -16,14 +17,20 @@ export class ReferenceAccount extends ReferenceCorrections {
     if (operation.verb === 'noteKeyUse') return this.#keys.do(operation, now, prefixes, this.available)
     if (operation.verb === 'replaceDocument') return this.#replaceDocument(operation.input)
     this.now = Math.max(this.changedAt, now)
+    let before = this.balance
     // In the order of time, as if somebody had looked all along.
     for (let next = this.nextGrant; next; next = this.nextGrant) {
       this.letHoldsHappen(next.at)
       this.letGrantHappen(next.grant)
     }
     this.letHoldsHappen(this.now)
+    this.#tellCrossings(before)
+    before = this.balance
     const outcome = this.#decide(operation, prefixes)
-    if (this.hasHappened(operation, outcome) && operation.verb !== 'advance') this.changedAt = this.now
+    if (this.hasHappened(operation, outcome) && operation.verb !== 'advance') {
+      this.changedAt = this.now
+      this.#tellCrossings(before)
+    }
     return outcome
   }
 
@@ -65,6 +72,8 @@ export class ReferenceAccount extends ReferenceCorrections {
       case 'setBudget':
         this.budgets.set(input, this.now)
         return { status: 'set', budgetId: input.budgetId, replayed: false }
+      case 'setAlerts':
+        return this.#setAlerts(input)
       case 'freezeAccount':
         this.freeze(input)
         return { status: 'set', isFrozen: input.isFrozen, replayed: false }
@@ -101,7 +110,7 @@ export class ReferenceAccount extends ReferenceCorrections {
     return { status: 'opened', workflowId, reserved: reserve.amount, reserveHoldId: holdId, replayed: false }
   }
 
-  protected override closeWorkflow({ workflowId, keepsHolds }: Operations['closeWorkflow']): Outcome {
+  protected override closeWorkflow({ workflowId, keepsHolds, announce }: Operations['closeWorkflow']): Outcome {
     const workflow = this.workflows.find((each) => each.workflowId === workflowId)
     if (!workflow) return missing('WORKFLOW_NOT_FOUND', workflowId)
     if (!workflow.isClosed) {
@@ -112,9 +121,41 @@ export class ReferenceAccount extends ReferenceCorrections {
       for (const hold of open.filter(isReserve)) this.endHold(hold, 'released')
       workflow.isClosed = true
       workflow.closedAt = this.now
+      if (announce) this.told.push({ type: 'workflow_closed', workflowId, spent: String(this.spent(workflow)) })
     }
     const durationMs = workflow.closedAt - workflow.openedAt
     return { status: 'closed', workflowId, spent: this.spent(workflow), durationMs, replayed: false }
+  }
+
+  /** A threshold that is new, and above what there is, is told of at once. */
+  #setAlerts({ balanceLow, topUp }: Operations['setAlerts']): Outcome {
+    const before = this.#alerts
+    this.#alerts = { balanceLow, topUp }
+    if (balanceLow !== before.balanceLow) this.#tellLow(balanceLow)
+    if (topUp?.at !== before.topUp?.at) this.#tellTopUp(topUp?.at)
+    return { status: 'set', replayed: false }
+  }
+
+  #tellCrossings(before: bigint): void {
+    this.#tellLow(before)
+    this.#tellTopUp(before)
+    this.told.push(...this.budgets.crossings(this.now))
+  }
+
+  /** @param before  the balance, of which no news is expected below the threshold */
+  #tellLow(before: bigint | undefined): void {
+    const { balanceLow: threshold } = this.#alerts
+    if (threshold === undefined || before === undefined || before < threshold || this.balance >= threshold) return
+    this.told.push({ type: 'balance_low', balance: String(this.balance), threshold: String(threshold) })
+  }
+
+  /** Nobody answers a top-up here, so that it is the only one. */
+  #tellTopUp(before: bigint | undefined): void {
+    const { topUp } = this.#alerts
+    if (!topUp || before === undefined || before < topUp.at || this.balance >= topUp.at) return
+    if (this.told.some(({ type }) => type === 'top_up_needed')) return
+    const { at, amount } = topUp
+    this.told.push({ type: 'top_up_needed', balance: String(this.balance), threshold: String(at), amount: String(amount) })
   }
 
   #saveDocument({ kind, documentId }: Operations['saveDocument']): Outcome {

@@ -1,5 +1,6 @@
 import type { Credits, Service } from '@farebox/core'
 import type { Operations } from '../../packages/ledger/src/operations.ts'
+import type { Told } from './reference-grants.ts'
 import { least, positive, sum } from './reference-things.ts'
 
 /** Whose work it is. */
@@ -16,6 +17,8 @@ interface Budget {
   /** When its window began: the newest that anybody looked at, should the clock be set back. */
   window: number
   counts: Count[]
+  /** The highest of its percentages that was told of in this window. */
+  told: number
 }
 
 /** Something that counts in a window: a hold until it is given back, or a charge. */
@@ -42,8 +45,28 @@ export class ReferenceBudgets {
   set(input: Operations['setBudget'], now: number): void {
     const known = this.#budgets.get(input.budgetId)
     const isSame = (['userId', 'apiKeyId', 'service', 'period'] as const).every((field) => known?.input[field] === input[field])
-    if (known && isSame && zoneOf(known.input.timeZone) === zoneOf(input.timeZone)) known.input = input
-    else this.#budgets.set(input.budgetId, { input, since: now, window: windowOf(input, now)[0], counts: [] })
+    if (known && isSame && zoneOf(known.input.timeZone) === zoneOf(input.timeZone)) {
+      if (known.input.limit !== input.limit) known.told = 0
+      known.input = input
+    } else this.#budgets.set(input.budgetId, { input, since: now, window: windowOf(input, now)[0], counts: [], told: 0 })
+  }
+
+  /** What each was last set to. */
+  get inputs(): Operations['setBudget'][] {
+    return [...this.#budgets.values()].map(({ input }) => input)
+  }
+
+  /** Those of which more is used now than their owner was told of. */
+  crossings(now: number): Told[] {
+    return [...this.#budgets].flatMap(([budgetId, budget]): Told[] => {
+      const { alertsAtPercent, limit } = budget.input
+      const [used, [, end]] = [usedOf(budget), windowOf(budget.input, budget.window)]
+      if (used === 0n || (end !== undefined && now >= end)) return []
+      const percent = Math.max(0, ...alertsAtPercent.filter((each) => used * 100n >= BigInt(each) * limit))
+      if (percent <= budget.told) return []
+      budget.told = percent
+      return [{ type: 'limit_crossed', budgetId, percent, used: String(used), limit: String(limit) }]
+    })
   }
 
   /** What is used of each in its window. */
@@ -148,8 +171,9 @@ function takeNewest(counts: Count[], holdId: string, amount: bigint): Count[] {
 }
 
 function roll(budget: Budget, now: number): Budget {
-  budget.window = Math.max(budget.window, windowOf(budget.input, now)[0])
-  return budget
+  const [window] = windowOf(budget.input, now)
+  if (window <= budget.window) return budget
+  return Object.assign(budget, { window, told: 0 })
 }
 
 function usedOf({ window, counts }: Budget): bigint {

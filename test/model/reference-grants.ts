@@ -1,5 +1,6 @@
 import { CREDITS_MAX, type Credits, microCredits } from '@farebox/core'
 import type { Operations, Outcome } from '../../packages/ledger/src/operations.ts'
+import type { EventType } from '../../packages/ledger/src/rows.ts'
 import {
   byBurnOrder,
   CREDIT_LINE,
@@ -14,10 +15,15 @@ import {
   sum,
 } from './reference-things.ts'
 
+/** An event, as far as it can be foreseen. */
+export type Told = { type: EventType } & Record<string, string | number | undefined>
+
 /** What an account was given, what of it is set aside, and what it owes. */
 export abstract class ReferenceGrants {
   readonly grants: Grant[] = []
   readonly holds: Hold[] = []
+  /** Everything that its owner was told, each once. */
+  readonly told: Told[] = []
   /** Charged beyond all grants. */
   debt = 0n
   protected readonly creditLimit: bigint

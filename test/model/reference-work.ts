@@ -28,7 +28,9 @@ export abstract class ReferenceWork extends ReferenceLimits {
   /** Holds that nobody settled go back, those that were to go back by then. */
   protected letHoldsHappen(by: number): void {
     for (const hold of this.holds.toSorted(byAge)) {
-      if (hold.state === 'open' && hold.expiresAt + hold.graceMs <= by) this.endHold(hold, 'expired')
+      if (hold.state !== 'open' || hold.expiresAt + hold.graceMs > by) continue
+      this.told.push({ type: 'hold_expired', holdId: hold.holdId, amount: String(hold.left) })
+      this.endHold(hold, 'expired')
     }
   }
 
@@ -227,6 +229,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
   }
 
   protected settleHold({ holdId, usageId, partOf, usage, final, closesWorkflow, ...input }: Operations['settleHold']): Outcome {
+    const { announce } = input
     const hold = this.holds.find((each) => each.holdId === holdId)
     if (!hold) return missing('HOLD_NOT_FOUND', holdId)
     if (hold.state === 'settled') return { status: 'refused', reason: 'hold_not_open', holdId, state: 'settled' }
@@ -258,7 +261,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     const beyond = this.take(work, more)
     const record = this.#record(work, usageId, usage, covered + more, excess - more, [...drawn, ...beyond], hold)
     if (final && !isLate) this.endHold(hold, 'settled')
-    if (closesWorkflow) this.closeWorkflow({ workflowId: hold.workflowId ?? '' })
+    if (closesWorkflow) this.closeWorkflow({ workflowId: hold.workflowId ?? '', announce })
     const left = microCredits(this.affordable(hold) + hold.left)
     return { ...this.#chargedOutcome(record, left, isLate), ...(input.unitPrice && { affordableUnits: left / input.unitPrice }) }
   }
@@ -270,10 +273,12 @@ export abstract class ReferenceWork extends ReferenceLimits {
   }
 
   #charge(input: Operations['charge']): Outcome {
-    const { usageId, usage, overage, provider, workflowId, closesWorkflow, linesSoFar } = input
+    const { usageId, usage, overage, provider, workflowId, closesWorkflow, announce, linesSoFar } = input
     const found = this.#newWork(input)
     if ('status' in found) return found
     const work = { ...found, provider }
+    // Its budgets are looked at whatever comes of it, so that their windows begin.
+    this.affordable(work)
     if (linesSoFar && !this.#areLinesAt(work, linesSoFar)) {
       return { status: 'failed', code: 'LINE_CHANGED', workflowId: workflowId ?? '' }
     }
@@ -284,7 +289,7 @@ export abstract class ReferenceWork extends ReferenceLimits {
     if (refusal) return refusal
     const charged = least(due, this.affordable(work, overage === 'debt'))
     const record = this.#record(work, usageId, usage, charged, due - charged, this.take(work, charged))
-    if (closesWorkflow) this.closeWorkflow({ workflowId: workflowId ?? '' })
+    if (closesWorkflow) this.closeWorkflow({ workflowId: workflowId ?? '', announce })
     return this.#chargedOutcome(record, this.affordable(work), false)
   }
 

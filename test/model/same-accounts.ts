@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Rows } from '../../packages/ledger/src/rows.ts'
+import type { EventRow, EventType, Rows } from '../../packages/ledger/src/rows.ts'
 import type { ReferenceLedger } from './reference-ledger.ts'
 import { sum } from './reference-things.ts'
 import { expectSameRollups } from './same-rollups.ts'
@@ -14,11 +14,24 @@ export const comparedTables = [
   'budgets',
   'usage_rollups',
   'workflow_rollups',
+  'events',
 ] as const
 type ComparedTable = (typeof comparedTables)[number]
 
-/** Expects the rows of a ledger to say what the reference says of every account. */
+/** Expects the rows of a ledger to say what the reference says of every account, and to have told its owner the same. */
 export function expectSameAccounts(
+  reference: ReferenceLedger,
+  rowsOf: <Name extends ComparedTable>(table: Name) => readonly Rows[Name][],
+): void {
+  for (const [accountId, account] of reference.accounts) {
+    const told = rowsOf('events').filter((row) => row.accountId === accountId)
+    expect(told.map(foreseen).sort()).toEqual(account.told.map((each) => JSON.stringify(each)).sort())
+  }
+  expectSameMoney(reference, rowsOf)
+}
+
+/** Expects the same but for what was told: which thresholds were crossed on the way depends on how often somebody looked. */
+export function expectSameMoney(
   reference: ReferenceLedger,
   rowsOf: <Name extends ComparedTable>(table: Name) => readonly Rows[Name][],
 ): void {
@@ -53,6 +66,19 @@ export function expectSameAccounts(
       expect(byId(mine('usage_records'), 'usageId', name)).toEqual(byId(expected as never, 'usageId', name))
     }
   }
+}
+
+/** What of an event the reference knows. */
+const foreseeable: Record<EventType, readonly string[]> = {
+  hold_expired: ['holdId', 'amount'],
+  workflow_closed: ['workflowId', 'spent'],
+  balance_low: ['balance', 'threshold'],
+  top_up_needed: ['balance', 'threshold', 'amount'],
+  limit_crossed: ['budgetId', 'percent', 'used', 'limit'],
+}
+
+function foreseen({ type, data }: EventRow): string {
+  return JSON.stringify(Object.fromEntries([['type', type], ...foreseeable[type].map((name) => [name, data[name]])]))
 }
 
 function byId<Name extends string, Field extends string>(

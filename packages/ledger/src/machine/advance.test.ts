@@ -150,6 +150,14 @@ describe('where more holds are due than are given back at once', () => {
     })
     expect(ledger.dump()).toEqual(before)
   })
+
+  test('nor does what is no step of the account, beside it', () => {
+    const ledger = abandoned()
+    const again = { verb: 'grant', accountId: 'a', idempotencyKey: 'key1', input: { ...ledger.grant('first') } } as never
+    const use = { verb: 'noteKeyUse', accountId: 'a', idempotencyKey: null, input: { apiKeyId: 'k', at: START } } as const
+    ledger.commit([again, use])
+    expect(ledger.hold('h0').state).toBe('open')
+  })
 })
 
 describe('a grant that ends', () => {

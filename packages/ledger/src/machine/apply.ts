@@ -78,7 +78,7 @@ export function applyPartOfDue(state: LedgerState, operations: readonly Operatio
     const account = state.account(accountId)
     const at = Math.max(now, account?.updatedAt ?? 0)
     if (!account || !isTooMuchDue(state, account, at)) continue
-    if (operations.every((operation) => operation.accountId !== accountId || entryOf(state, operation))) continue
+    if (!operations.some((operation) => operation.accountId === accountId && isStep(state, operation))) continue
     const before = account.posted
     advancePart(state, account, at)
     noticeCrossings(state, account, before, at)
@@ -117,6 +117,13 @@ function change(
 
 /** Verbs that move no credits and leave no journal entry. */
 type Unjournaled = 'noteKeyUse' | 'claimEvent' | 'endDelivery' | 'retryEvent' | 'replaceDocument'
+const unjournaled: ReadonlySet<Verb> = new Set<Unjournaled>([
+  'noteKeyUse',
+  'claimEvent',
+  'endDelivery',
+  'retryEvent',
+  'replaceDocument',
+])
 
 function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' | 'advance' | Unjournaled }>): Decision<Verb> {
   switch (operation.verb) {
@@ -163,6 +170,11 @@ function decide(step: Step, operation: Exclude<Operation, { verb: 'openAccount' 
     case 'saveDocument':
       return saveDocument(step, operation.input)
   }
+}
+
+/** Whether an operation is a step of its account, before which what is due happens. */
+function isStep(state: LedgerState, operation: Operation): boolean {
+  return operation.verb !== 'openAccount' && !unjournaled.has(operation.verb) && !entryOf(state, operation)
 }
 
 /** What was entered in the journal under the operation's key before. */
