@@ -33,7 +33,7 @@ export async function buildPackages(): Promise<void> {
 async function build(): Promise<void> {
   const folders = globSync('*/package.json', { cwd: packagesFolder }).map((manifest) => join(packagesFolder, dirname(manifest)))
   const declarations = emitDeclarations()
-  await Promise.all(folders.map(bundlePackage))
+  await Promise.all(folders.map((folder) => bundlePackage(folder)))
   await buildPages()
   await declarations
   await Promise.all(folders.map(placeDeclarations))
@@ -54,14 +54,20 @@ function filesOf(patterns: string[], exclude: string[]): string[] {
     .map((entry) => join(entry.parentPath, entry.name))
 }
 
-async function bundlePackage(folder: string): Promise<void> {
+/** @param outDir  where to write, when that is not the package's `dist` */
+export async function bundlePackage(folder: string, outDir = join(folder, 'dist')): Promise<void> {
   const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest
   await bundle({
     config: false,
     tsconfig: join(repositoryFolder, 'tsconfig.json'),
     entry: entriesOf(manifest, folder),
-    outDir: join(folder, 'dist'),
+    outDir,
     format: 'esm',
+    // What tsup and esbuild would otherwise find out from the current directory, which may be any.
+    outExtension: () => ({ js: '.js' }),
+    esbuildOptions: (options) => {
+      options.absWorkingDir = repositoryFolder
+    },
     target: 'node22',
     platform: 'neutral',
     splitting: true,

@@ -20,6 +20,8 @@ const GZIP_BYTES_MIN = 1_000
 export async function buildPages(): Promise<void> {
   const pages = `${builtPages}-${process.pid}`
   const { metafile } = await build({
+    // The names of the modules count in the hashes, and esbuild names them from here.
+    absWorkingDir: packageFolder,
     entryPoints: {
       app: join(app, 'main.tsx'),
       theme: join(app, 'early-theme.ts'),
@@ -45,7 +47,7 @@ export async function buildPages(): Promise<void> {
   const built = new Map(
     Object.keys(metafile.outputs).map((file) => [
       basename(file).replace(/-[A-Z0-9]{8}(?=\.)/, ''),
-      relative(pages, join(process.cwd(), file)),
+      relative(pages, join(packageFolder, file)),
     ]),
   )
   const template = await readFile(join(app, 'index.html'), 'utf8')
