@@ -1,10 +1,12 @@
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { credits } from '@farebox/core'
 import { Ledger, type LedgerDriver, LedgerUnavailableError } from '@farebox/ledger'
 import { type SqliteOptions, sqlite } from '@farebox/ledger/sqlite'
 import Database from 'better-sqlite3'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { databaseFolder } from '../support/database-folder.ts'
 import { eio, FailingDisk } from './failing-disk.ts'
 
@@ -282,4 +284,22 @@ describe('a ledger in a SQLite file that survives a power cut', () => {
     await ledgers.pop()?.close()
     expect(fs.existsSync(`${filename}-wal`)).toBe(false)
   })
+})
+
+test('where Node lets nobody flush a file, SQLite does', async () => {
+  const folder = databaseFolder('permission')
+  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const program = `
+    import { Ledger } from '@farebox/ledger'
+    import { sqlite } from '@farebox/ledger/sqlite'
+    const ledger = new Ledger(sqlite({ filename: ${JSON.stringify(join(folder, 'credits.db'))} }))
+    await ledger.migrate()
+    const { accountId } = await ledger.openAccount({ name: 'Ada' })
+    await ledger.grant({ accountId, amount: 5n })
+    console.log((await ledger.balance(accountId)).available)
+    await ledger.close()`
+  const allowed = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*', '--allow-addons', '--allow-worker']
+  const flags = [...allowed, '--conditions=farebox-source', '--no-warnings', '--input-type=module', '--eval', program]
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname })
+  expect(stdout.trim()).toBe('5n')
 })

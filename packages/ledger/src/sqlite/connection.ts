@@ -282,7 +282,7 @@ export class SqliteConnection {
           database.pragma('journal_mode = WAL')
           const { journal, file } = placeOf(database)
           // `normal` flushes the log only before copying it. The flusher does the rest. Some file systems allow no log.
-          const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== ''
+          const isOurs = this.#options.synchronous === 'full' && journal === 'wal' && file !== '' && mayFlush()
           if (isOurs) this.#flusher = new LogFlusher(`${file}-wal`, () => isCopied(database))
           database.pragma(`synchronous = ${isOurs ? 'normal' : this.#options.synchronous}`)
           database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES_BEHIND}`)
@@ -344,6 +344,11 @@ function isCopied(database: SqliteDatabase): boolean {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Node's permission model lets nobody flush files. SQLite flushes within each COMMIT then. */
+function mayFlush(): boolean {
+  return process.permission === undefined
 }
 
 /** How a database writes, and the file that it is in: none for one in memory. */
