@@ -790,6 +790,21 @@ describe.each([
     expect(await Array.fromAsync(outbox.givenUp())).toEqual([])
   })
 
+  test('is not told to Stripe of an account without a customer, and waits where that is blank', async () => {
+    const meter = await startStripeMeter()
+    onTestFinished(() => meter.close())
+    const stripe = new Stripe('sk_test_1', { host: '127.0.0.1', port: meter.port, protocol: 'http', telemetry: false })
+    const customers: Record<string, string | null> = { ada: null, bob: ' ' }
+    const deliver = stripeMeterEvents({ stripe, eventName: 'credits', customerOf: ({ accountId }) => customers[accountId] })
+    const outbox = outboxTo([], { deliver, retryDelayMs: () => 1 })
+    await charge('ada', 'u1')
+    await charge('bob', 'u1')
+    expect(await outbox.deliverDue()).toEqual({ delivered: 1, failed: 1, givenUp: 0 })
+    expect(meter.asked).toEqual([])
+    customers.bob = 'cus_bob'
+    await expect.poll(() => outbox.deliverDue().then(() => meter.events.size)).toBe(1)
+  })
+
   test('was not told to Stripe where a proxy answered in JSON of its own', async () => {
     let status = 502
     const server = createServer((_request, response) => {

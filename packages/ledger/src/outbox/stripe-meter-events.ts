@@ -23,8 +23,11 @@ export interface StripeMeterEventsOptions {
   stripe: StripeMeterClient
   /** The meter's `event_name`, of 1 to 100 characters. */
   eventName: string
-  /** Returns the Stripe customer of a record: `cus_…`. `undefined` skips the record. */
-  customerOf(record: UsageRow): string | undefined | Promise<string | undefined>
+  /**
+   * Returns the Stripe customer of a record: `cus_…`. `undefined` and `null` skip the record. Blank text fails the delivery, which is
+   * then tried again.
+   */
+  customerOf(record: UsageRow): string | undefined | null | Promise<string | undefined | null>
   /**
    * The value to report of a record: `credits`, which must be whole; `micro_credits`, which always are; or a function that
    * returns a whole number, or `undefined` to skip the record. A value of 0 is skipped. @defaultValue `credits`
@@ -74,7 +77,13 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     const amount = amountOf(record, value)
     if (amount === undefined || amount === '0') return
     const customer = await customerOf(record)
-    if (customer === undefined) return
+    if (customer === undefined || customer === null) return
+    // Stripe would refuse it for good, and the record would count as settled.
+    if (typeof customer !== 'string' || customer.trim() === '') {
+      throw new InvalidOptionError(
+        `customerOf must return a Stripe customer, or undefined to skip the record: it returned ${JSON.stringify(customer)} for account ${record.accountId}`,
+      )
+    }
     // The meter's name is part of it, because a record reported to two meters is two events.
     const identifier = uuidv5([eventName, record.accountId, record.usageId].join('\0'), NAMESPACE)
     const payload = { [customerKey]: customer, [valueKey]: amount }
