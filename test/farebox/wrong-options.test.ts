@@ -11,7 +11,7 @@ import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { twilio } from '@farebox/providers/twilio'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
-import { createHealth } from '@farebox/router'
+import { createHealth, shareHealth } from '@farebox/router'
 import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets, type Workflow } from 'farebox'
 import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/express'
 import { fareboxFetch } from 'farebox/fetch'
@@ -319,6 +319,7 @@ describe('an option that is misspelt', () => {
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
     ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
     ['createHealth()', createHealth, { halflifeMs: 5 }, 'halfLifeMs'],
+    ['shareHealth()', (options) => shareHealth(createHealth(), ledger.health, options), { everyMS: 5 }, 'everyMs'],
     ['defineBusinessAdapter()', defineBusinessAdapter, { name: 'x', configurations: { phoneEnabled: false } }, 'configuration'],
     ['readSqliteBalances()', readSqliteBalances, { table: 'users', idcolumn: 'id' }, 'idColumn'],
     ['readPostgresBalances()', readPostgresBalances, { table: 'users', balanceColumns: 'credits' }, 'balanceColumn'],
@@ -328,6 +329,16 @@ describe('an option that is misspelt', () => {
     expect(message).toContain(`${wrong}: ${of} has no such option; known are `)
     expect(message).toContain(`Did you mean ${nearest}?`)
   })
+
+  it.each([0, -1, Number.NaN, '1000', 2 ** 31])(
+    'of %s between exchanges of health is refused, as each would follow at once',
+    async (everyMs) => {
+      const box = await openBox()
+      expect(said(() => box.shareHealth({ everyMs: everyMs as never }))).toBe(
+        `everyMs must be milliseconds from 1 to 2147483647, received ${everyMs}`,
+      )
+    },
+  )
 
   it('of a reconciliation is refused, as one that would correct in place of a dry run', async () => {
     const box = await openBox()
