@@ -103,6 +103,12 @@ describe('requests of one key', () => {
 })
 
 describe('a request that takes too long', () => {
+  it('is none where the limit is longer than a timer can wait', async () => {
+    const { box, account, chat } = await open()
+    const api = await serveApi(box, account.key, { limits: { timeoutMs: 2 ** 31 } })
+    expect((await api.post(chat, { message: 'Hello' })).status).toBe(200)
+  })
+
   it('counts as under way until its late answer, a file that nobody reads, is there', async () => {
     const { box, account } = await open()
     const api = await serveApi(box, account.key, { limits: { timeoutMs: 200, concurrentRequestsPerKey: 1 } })

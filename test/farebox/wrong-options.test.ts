@@ -11,11 +11,12 @@ import { openai } from '@farebox/providers/openai'
 import { simulated } from '@farebox/providers/simulated'
 import { twilio } from '@farebox/providers/twilio'
 import { undiciFetch } from '@farebox/providers/undici-fetch'
-import { createHealth } from '@farebox/router'
+import { createHealth, shareHealth } from '@farebox/router'
 import { createFarebox, credits, defineBusinessAdapter, type FareboxOptions, presets, type Workflow } from 'farebox'
 import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/express'
 import { fareboxFetch } from 'farebox/fetch'
 import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
+import { openTelemetry } from 'farebox/opentelemetry'
 import { describe, expect, it } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox } from './open-box.ts'
@@ -69,6 +70,54 @@ describe('createFarebox', () => {
       { minimumCreditsForApiKey: 5_000 },
       'minimumCreditsForApiKey must be 0 or more, as bigint micro-credits: credits(5_000); received 5000',
     ],
+    [
+      'a switch that is a text',
+      { allowContentPolicyFallback: 'false' },
+      'allowContentPolicyFallback must be true or false, received "false"',
+    ],
+    [
+      'events that a text asks for',
+      { closedWorkflowEvents: 'false' },
+      'closedWorkflowEvents must be true or false, received "false"',
+    ],
+    ['a listener that is a logger', { onError: console }, 'onError must be a function, received an object'],
+    ['a clock that is a time', { clock: 5 }, 'clock must be a function, received 5'],
+    ['randomness that is a number', { random: 0.5 }, 'random must be a function, received 0.5'],
+    ['tokenizers that are loaded', { loadTokenizers: {} }, 'loadTokenizers must be a function, received an object'],
+    [
+      'a listener of the spool that is none',
+      { spool: { directory: 'spool', onRefused: 5 } },
+      'onRefused must be a function, received 5',
+    ],
+    [
+      'a logger that is a function',
+      { logger: console.log },
+      'logger must have the methods debug, info, warn and error: debug is missing',
+    ],
+    ['a logger without warnings', { logger: { ...console, warn: undefined } }, 'and error: warn is missing'],
+    [
+      'an observer that was not called',
+      { telemetry: openTelemetry },
+      'telemetry must be an observer such as openTelemetry(), or a list of them: received a function',
+    ],
+    ['observers that are a name', { telemetry: ['otel'] }, 'or a list of them: received "otel"'],
+    [
+      'a classifier that is a function',
+      { classifier: () => 'simple' },
+      'classifier must be an object with the method classify, received a function',
+    ],
+    ['a limit on calls at once that is a number', { concurrency: 20 }, 'concurrency takes an object of options, received number'],
+    [
+      'limits of adapters that are a number',
+      { concurrency: { byAdapter: 20 } },
+      'byAdapter of concurrency takes an object of options, received number',
+    ],
+    [
+      'a price of exports that is none',
+      { focus: { seller: 'Acme', creditPrice: '0,001' } },
+      'focus.creditPrice must be a decimal above 0',
+    ],
+    ['business adapters by name', { businessAdapters: {} }, 'businessAdapters must be a list'],
     ['no providers', { providers: undefined }, 'providers must be a list of adapters'],
     ['a provider that was not called', { providers: [openai] }, 'providers[0] is not an adapter such as openai({ apiKey }) or'],
     ['a provider that is absent', { providers: [simulated(), undefined] }, 'providers[1] is not an adapter'],
@@ -144,6 +193,24 @@ describe('createFarebox', () => {
     expect(said(store)).toContain(message)
   })
 
+  it.each<[string, () => unknown, string]>([
+    ['tables without views, as a text', () => sqlite({ filename: ':memory:', views: 'false' as never }), 'views must be true or'],
+    ['a time', () => sqlite({ filename: ':memory:', clock: 5 as never }), 'clock must be a function, received 5'],
+    ...(['views', 'distributed', 'preparedStatements'] as const).map((name): [string, () => unknown, string] => [
+      `${name} that is a text`,
+      () => postgres({ connectionString: 'postgres://host/database', [name]: 'false' }),
+      `${name} must be true or false, received "false"`,
+    ]),
+  ])('refuses a store with %s, and says what should be', (_, store, message) => {
+    expect(said(store)).toContain(message)
+  })
+
+  it('refuses a ledger whose listener is no function', () => {
+    expect(said(() => Reflect.construct(Ledger, [sqlite({ filename: ':memory:' }), { onCommit: 5 }]))).toBe(
+      'onCommit must be a function, received 5',
+    )
+  })
+
   it.each([undefined, 'credits.db', sqlite])('refuses a ledger on %s, and says what keeps one', (driver) => {
     expect(said(() => Reflect.construct(Ledger, [driver]))).toContain('must be what sqlite({ filename })')
   })
@@ -179,6 +246,23 @@ describe('createFarebox', () => {
       const conditions = [{ when: { tier: 'free' }, use: { maxCreditsPerRequest: credits('0.5') } }]
       expect(refusal({ configuration: preset({ conditions }) })).toBe('nothing was said')
     }
+  })
+})
+
+describe('options of routes', () => {
+  it.each<[string, object, string]>([
+    ['limits that are a number', { limits: 60 }, 'limits takes an object of options, received number'],
+    ['metadata that are no function', { metadata: { tier: 'gold' } }, 'metadata must be a function, received an object'],
+    ['a listener that is a logger', { onError: console }, 'onError must be a function, received an object'],
+    ['no origins', { cors: {} }, 'cors.origins must be a list of origins such as https://app.example.com'],
+    [
+      'an origin that is not in a list',
+      { cors: { origins: 'https://app.example.com' } },
+      'cors.origins must be a list of origins',
+    ],
+  ])('are refused with %s, and told what they should be', async (_, options, message) => {
+    const box = await openBox()
+    expect(said(() => box.routes(options as never))).toContain(message)
   })
 })
 
@@ -235,6 +319,7 @@ describe('an option that is misspelt', () => {
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
     ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
     ['createHealth()', createHealth, { halflifeMs: 5 }, 'halfLifeMs'],
+    ['shareHealth()', (options) => shareHealth(createHealth(), ledger.health, options), { everyMS: 5 }, 'everyMs'],
     ['defineBusinessAdapter()', defineBusinessAdapter, { name: 'x', configurations: { phoneEnabled: false } }, 'configuration'],
     ['readSqliteBalances()', readSqliteBalances, { table: 'users', idcolumn: 'id' }, 'idColumn'],
     ['readPostgresBalances()', readPostgresBalances, { table: 'users', balanceColumns: 'credits' }, 'balanceColumn'],
@@ -244,6 +329,16 @@ describe('an option that is misspelt', () => {
     expect(message).toContain(`${wrong}: ${of} has no such option; known are `)
     expect(message).toContain(`Did you mean ${nearest}?`)
   })
+
+  it.each([0, -1, Number.NaN, '1000', 2 ** 31])(
+    'of %s between exchanges of health is refused, as each would follow at once',
+    async (everyMs) => {
+      const box = await openBox()
+      expect(said(() => box.shareHealth({ everyMs: everyMs as never }))).toBe(
+        `everyMs must be milliseconds from 1 to 2147483647, received ${everyMs}`,
+      )
+    },
+  )
 
   it('of a reconciliation is refused, as one that would correct in place of a dry run', async () => {
     const box = await openBox()

@@ -1,6 +1,7 @@
 export * from './amounts.ts'
 export * from './characters.ts'
 export * from './check-option-names.ts'
+export * from './check-option-type.ts'
 export * from './clock.ts'
 export * from './disjoint-tokens.ts'
 export * from './errors.ts'

@@ -1,4 +1,12 @@
-import { checkOptionNames, InvalidOptionError, type Offer, type ProviderAdapter } from '@farebox/core'
+import {
+  checkOptionNames,
+  checkOptionType,
+  describeOption,
+  InvalidOptionError,
+  type Offer,
+  type ProviderAdapter,
+} from '@farebox/core'
+import { resolveFocusOptions } from '@farebox/ledger/export'
 import { defaultPriceBook } from '@farebox/pricing'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { ProviderNames } from './check-named-providers.ts'
@@ -62,13 +70,36 @@ export function checkOptions(options: FareboxOptions): ProviderNames {
     checkServiceConfiguration(configuration)
     names.check(configuration)
   }
+  if (!Array.isArray(businessAdapters)) throw new InvalidOptionError('businessAdapters must be a list')
   for (const adapter of businessAdapters) {
     const option = `the configuration of business adapter ${adapter.name}`
     checkServiceConfiguration(adapter.configuration, option)
     names.check(adapter.configuration, option)
   }
   checkTimes(options)
+  checkParts(options)
   return names
+}
+
+/** Rejects what would be called only later, and then fail, or silently do nothing. */
+function checkParts(options: FareboxOptions): void {
+  const { allowContentPolicyFallback, classifier, focus, logger, telemetry = [] } = options
+  checkOptionType('allowContentPolicyFallback', allowContentPolicyFallback, 'boolean')
+  for (const name of ['onError', 'clock', 'random', 'loadTokenizers'] as const) checkOptionType(name, options[name], 'function')
+  if (classifier !== undefined && typeof classifier?.classify !== 'function') {
+    const received = describeOption(classifier)
+    throw new InvalidOptionError(`classifier must be an object with the method classify, received ${received}`)
+  }
+  for (const method of logger === undefined ? [] : (['debug', 'info', 'warn', 'error'] as const)) {
+    if (typeof logger?.[method] === 'function') continue
+    throw new InvalidOptionError(`logger must have the methods debug, info, warn and error: ${method} is missing`)
+  }
+  for (const observer of [telemetry].flat() as unknown[]) {
+    if (typeof observer === 'object' && observer !== null) continue
+    const expected = 'an observer such as openTelemetry(), or a list of them'
+    throw new InvalidOptionError(`telemetry must be ${expected}: received ${describeOption(observer)}`)
+  }
+  if (focus !== undefined) resolveFocusOptions(focus)
 }
 
 function checkAdapter(adapter: ProviderAdapter, index: number): void {

@@ -400,6 +400,8 @@ export class Farebox {
   /**
    * Shares with the other processes on this store which providers are unhealthy, slow or at their limit. Call `start()` on the
    * result to begin, and `stop()` before {@link close}.
+   *
+   * @throws {InvalidOptionError} an option is unknown, or `everyMs` is not from 1 to what a timer can wait
    */
   shareHealth(options: Omit<ShareHealthOptions, 'clock'> = {}): SharedHealth {
     return shareHealth(this.health, this.ledger.health, { onError: this.#onError, ...options, clock: this.#healthClock })

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Credits, checkOptionNames, credits, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, checkOptionType, credits, InvalidOptionError } from '@farebox/core'
 import { apiKeyHash, apiKeyPrefix, newApiKeySecret } from './api-key-secret.ts'
 import {
   checkAmount,
@@ -170,6 +170,8 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
       throw new InvalidOptionError(`the driver of a Ledger ${problem}`)
     }
     checkOptionNames(options, known, 'Ledger')
+    checkOptionType('closedWorkflowEvents', options.closedWorkflowEvents, 'boolean')
+    checkOptionType('onCommit', options.onCommit, 'function')
     this.health = new ProviderHealth(driver)
     this.history = new LedgerHistory(driver)
     this.#driver = driver

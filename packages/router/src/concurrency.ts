@@ -43,10 +43,12 @@ interface Gate {
 /**
  * Creates a limit on concurrent attempts by adapter, and so by API key.
  *
- * @throws {InvalidOptionError} an option is unknown, a limit is not a whole number above zero, or `waitingMax` is below zero
+ * @throws {InvalidOptionError} an option is unknown, `byAdapter` is no object, a limit is not a whole number above zero, or `waitingMax` is below zero
  */
 export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency {
+  checkObject(options, 'concurrency')
   const { default: otherwise, byAdapter = {}, waitingMax, ...unknown } = options
+  checkObject(byAdapter, 'byAdapter of concurrency')
   const [misplaced] = Object.keys(unknown)
   if (misplaced !== undefined)
     throw new InvalidOptionError(`${misplaced} is no option of concurrency: use default, byAdapter: { openai: 20 }, waitingMax`)
@@ -84,6 +86,12 @@ export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency
     },
     stats: () => [...gates].map(([adapter, { limit, running, waiting }]) => ({ adapter, limit, running, waiting: waiting.size })),
   }
+}
+
+/** What is no object has no limits in it, so that none would hold. */
+function checkObject(value: unknown, name: string): void {
+  if (typeof value === 'object' && value !== null) return
+  throw new InvalidOptionError(`${name} takes an object of options, received ${value === null ? 'null' : typeof value}`)
 }
 
 const UNLIMITED: Slot = () => {}

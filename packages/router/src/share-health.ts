@@ -1,4 +1,4 @@
-import { type Clock, steadyClock } from '@farebox/core'
+import { type Clock, checkOptionNames, InvalidOptionError, steadyClock } from '@farebox/core'
 import type { HealthReport } from './health-news.ts'
 import type { ShareableHealth } from './health-view.ts'
 import { parseNews } from './parse-news.ts'
@@ -39,13 +39,25 @@ export interface SharedHealth {
 /** Pairs without an observation for this long are no longer published. Equals the longest pause. */
 const TOLD_MS = 300_000
 
-/** Lets processes learn from each other which providers are ill, out of capacity or slow. Does nothing before `start`. */
+/** The longest time that a timer can wait. Node turns anything longer into 1 ms. */
+const TIMER_MS_MAX = 2_147_483_647
+
+const known: Record<keyof ShareHealthOptions, true> = { everyMs: true, processId: true, onError: true, clock: true }
+
+/**
+ * Lets processes learn from each other which providers are ill, out of capacity or slow. Does nothing before `start`.
+ *
+ * @throws {InvalidOptionError} an option is unknown, or `everyMs` is not from 1 to what a timer can wait
+ */
 export function shareHealth(
   health: Pick<ShareableHealth, 'tell' | 'hear'>,
   store: HealthStore,
   options: ShareHealthOptions = {},
 ): SharedHealth {
+  checkOptionNames(options, known, 'shareHealth()')
   const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = steadyClock } = options
+  if (!(typeof everyMs === 'number' && everyMs >= 1 && everyMs <= TIMER_MS_MAX))
+    throw new InvalidOptionError(`everyMs must be milliseconds from 1 to ${TIMER_MS_MAX}, received ${everyMs}`)
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Identifies the current loop, so that a loop stopped during an exchange ends even if another has been started since. */
   let running: object | undefined

@@ -36,6 +36,8 @@ const OPENAI_HEADERS = [
 export function crossOrigin(options: CorsOptions): MiddlewareHandler {
   checkOptionNames(options, { origins: true, maxAgeSeconds: true }, 'cors')
   const { origins, maxAgeSeconds = 600 } = options
+  if (!Array.isArray(origins))
+    throw new InvalidOptionError('cors.origins must be a list of origins such as https://app.example.com')
   for (const origin of origins) {
     const parsed = URL.canParse(origin) ? new URL(origin) : undefined
     if (parsed?.origin !== origin) {

@@ -32,6 +32,8 @@ const defaults: ResolvedLimits = {
 
 /** @throws {InvalidOptionError} a limit is unknown, or is not a whole number above 0 */
 export function resolveLimits(given: RouteLimits = {}): ResolvedLimits {
+  if (typeof given !== 'object' || given === null)
+    throw new InvalidOptionError(`limits takes an object of options, received ${given === null ? 'null' : typeof given}`)
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined)
   for (const [name, value] of chosen) {
     if (!Object.hasOwn(defaults, name))

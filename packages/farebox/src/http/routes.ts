@@ -1,4 +1,4 @@
-import { checkOptionNames, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, checkOptionType, InvalidOptionError } from '@farebox/core'
 import { type Context, Hono } from 'hono'
 import { compatRoutes } from '../compat/compat-routes.ts'
 import type { Farebox } from '../farebox.ts'
@@ -81,10 +81,12 @@ function documentBytes(): Uint8Array<ArrayBuffer> {
 /**
  * The API of a Farebox as one handler.
  *
- * @throws {InvalidOptionError} an option is unknown, a limit or an origin is invalid, or the admin token is not ASCII text without blanks
+ * @throws {InvalidOptionError} an option is unknown or of a wrong type, a limit or an origin is invalid, or the admin token is not ASCII text without blanks
  */
 export function createRoutes(box: Farebox, options: RoutesOptions): (request: Request) => Promise<Response> {
   checkOptionNames(options, known, 'routes()')
+  checkOptionType('metadata', options.metadata, 'function')
+  checkOptionType('onError', options.onError, 'function')
   const app = new Hono()
   const adminDigest = adminDigestOf(options.adminToken)
   const limits = resolveLimits(options.limits)

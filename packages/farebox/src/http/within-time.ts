@@ -1,3 +1,4 @@
+import { TIMER_MS_MAX } from '../check-times.ts'
 import { RequestTimeoutError } from './http-errors.ts'
 
 /**
@@ -6,7 +7,8 @@ import { RequestTimeoutError } from './http-errors.ts'
  * @throws {RequestTimeoutError} the time was up
  */
 export async function withinTime<Result>(ms: number, late: AbortController, running: Promise<Result>): Promise<Result> {
-  if (!Number.isFinite(ms)) return running
+  // Longer than a timer can wait: nobody waits that long.
+  if (ms > TIMER_MS_MAX) return running
   const { promise: over, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     const error = new RequestTimeoutError(`the request took longer than ${ms} ms and was stopped`)

@@ -67,6 +67,24 @@ export function exerciseEvents(suite: Suite): void {
       expect(await told(accountId)).toHaveLength(1)
     })
 
+    it('of what was delivered, the ledger needs nothing: without it, nothing is told twice, and a top-up is answered', async () => {
+      const accountId = await suite.account(100)
+      await suite.ledger.setAlerts({ accountId, balanceLow: credits(60), topUp: { at: credits(50), amount: credits(40) } })
+      await suite.ledger.setBudget({ accountId, period: 'day', limit: credits(100), alertsAtPercent: [50] })
+      charged(await spend(accountId, 55))
+      const delivered: LedgerEvent[] = []
+      await outbox(accountId, (event) => void delivered.push(event)).deliverDue()
+      expect(delivered.map(({ type }) => type).sort()).toEqual(['balance_low', 'limit_crossed', 'top_up_needed'])
+      await suite.sql(`DELETE FROM farebox_events WHERE delivered_at IS NOT NULL AND account_id = '${accountId}'`)
+      charged(await spend(accountId, 5))
+      expect(await told(accountId)).toEqual([])
+      const topUpId = delivered.find(({ type }) => type === 'top_up_needed')?.id ?? ''
+      await suite.ledger.grant({ accountId, amount: credits(40), topUpId })
+      charged(await spend(accountId, 35))
+      const again = (await suite.ledger.events({ accountId })).map(({ type }) => type)
+      expect(again.sort()).toEqual(['balance_low', 'top_up_needed'])
+    })
+
     it('a top-up that is awaited blocks another, until it is granted or given up', async () => {
       const accountId = await suite.account(100)
       await suite.ledger.setAlerts({ accountId, topUp: { at: credits(50), amount: credits(40) } })

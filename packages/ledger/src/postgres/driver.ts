@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, InvalidOptionError } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, InvalidOptionError } from '@farebox/core'
 import { checkCount, checkedClock } from '../check-input.ts'
 import { type BatchLimits, type LedgerDriver, type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
@@ -139,10 +139,12 @@ const NOW = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 
  * state, so it works behind a pooler in transaction mode.
  *
  * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `connectionString` is blank, `schema` is
- *   not a plain name or appears in `connectionString`, or a number is not a whole one above zero
+ *   not a plain name or appears in `connectionString`, a number is not a whole one above zero, or another option is of a wrong type
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
   checkOptionNames(options ?? {}, known, 'postgres()')
+  for (const name of ['views', 'distributed', 'preparedStatements'] as const) checkOptionType(name, options?.[name], 'boolean')
+  checkOptionType('clock', options?.clock, 'function')
   if ((options?.connectionString === undefined) === (options?.pool === undefined)) {
     const received = options?.pool === undefined ? 'neither' : 'both'
     throw new InvalidOptionError(

@@ -1,4 +1,4 @@
-import { checkOptionNames, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, checkOptionType, InvalidOptionError } from '@farebox/core'
 import { LedgerClosedError, LedgerOverloadedError, LedgerUnavailableError, SchemaVersionError } from '../errors.ts'
 import { getOrInsert } from '../machine/get-or-insert.ts'
 import type { Operation, Operations, Outcome } from '../operations.ts'
@@ -61,6 +61,7 @@ export class UsageSpool {
   /** @throws {InvalidOptionError} an option is unknown, or not what {@link UsageSpoolOptions} says */
   constructor(options: UsageSpoolOptions, submit: (operation: Operation) => Promise<Outcome>) {
     checkOptionNames(options, known, 'the spool')
+    checkOptionType('onRefused', options.onRefused, 'function')
     checkWaits({ retryMs: options.retryMs ?? RETRY_MS }, ['retryMs'])
     this.#spool = new Spool(options)
     this.#options = options

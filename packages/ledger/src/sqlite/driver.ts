@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, InvalidOptionError, systemClock } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, InvalidOptionError, systemClock } from '@farebox/core'
 import { checkedClock } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query, Snapshot } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
@@ -87,6 +87,8 @@ const NEWEST_SHARE = 0.2
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   checkOptionNames(options ?? {}, known, 'sqlite()')
+  checkOptionType('views', options?.views, 'boolean')
+  checkOptionType('clock', options?.clock, 'function')
   const { filename, database, synchronous = 'full', writer = 'event loop', busyTimeoutMs = BUSY_TIMEOUT_MS } = options ?? {}
   if ((filename === undefined) === (database === undefined)) {
     const received = filename === undefined ? 'neither' : 'both'
