@@ -8,15 +8,15 @@ const work = { accountId, service: 'gpt', provider: 'gpt-4o-mini', amount: credi
 
 describe('a hold that was placed, though the answer of the database was lost', () => {
   let ledger: Ledger
-  let database: { losesAnswers: boolean; isAway: boolean; commits: number }
+  let database: { losesAnswers: boolean; isAway: boolean; commits: number; failsAt: number }
 
   beforeEach(async () => {
     const store = sqlite({ filename: ':memory:' })
     const commit = store.commit.bind(store)
-    database = { losesAnswers: false, isAway: false, commits: 0 }
+    database = { losesAnswers: false, isAway: false, commits: 0, failsAt: 0 }
     store.commit = async (operations, transaction) => {
       database.commits += 1
-      if (database.isAway) throw new LedgerUnavailableError('the database is away')
+      if (database.isAway || database.commits === database.failsAt) throw new LedgerUnavailableError('the database is away')
       const outcomes = await commit(operations, transaction)
       if (database.losesAnswers) throw new LedgerUnavailableError('the connection broke after COMMIT')
       return outcomes
@@ -52,6 +52,34 @@ describe('a hold that was placed, though the answer of the database was lost', (
     const { commits } = database
     await vi.advanceTimersByTimeAsync(60_000)
     expect(database.commits, 'it is asked no more').toBe(commits)
+  })
+
+  test('is given back together with others, as an outage may lose many', async () => {
+    database.losesAnswers = true
+    const placed = Array.from({ length: 100 }, () => ledger.placeHold({ ...work, amount: credits(1) }))
+    const outcomes = await Promise.allSettled(placed)
+    database.losesAnswers = false
+    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(await held()).toBe(credits(100))
+    const { commits } = database
+    await vi.advanceTimersByTimeAsync(1_000)
+    await vi.waitFor(async () => expect(await held()).toBe(0n))
+    expect(database.commits - commits, 'they share transactions').toBeLessThan(20)
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [] })
+  })
+
+  test('is tried again where the database fails among others, of which each is given back', async () => {
+    database.losesAnswers = true
+    await Promise.allSettled(Array.from({ length: 50 }, () => ledger.placeHold({ ...work, amount: credits(1) })))
+    database.losesAnswers = false
+    database.failsAt = database.commits + 2
+    await vi.advanceTimersByTimeAsync(1_000)
+    await vi.waitFor(() => expect(database.commits).toBeGreaterThanOrEqual(database.failsAt))
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(await held()).toBe(0n)
+    })
+    expect(await ledger.verify(accountId)).toMatchObject({ mismatches: [] })
   })
 
   test.each([{ holdId: 'mine' }, { idempotencyKey: 'once' }])('is kept for whoever can ask for it again: %j', async (own) => {

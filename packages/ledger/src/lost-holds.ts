@@ -8,6 +8,8 @@ interface LostHold {
 
 /** The wait between tries to give lost holds back. */
 const RETRY_MS = 1_000
+/** How many are given back at a time. The callers of their accounts wait no longer than for a batch of that many. */
+const AT_ONCE = 500
 /** The most holds to remember. Any beyond them expire by themselves, as all do if the process ends first. */
 const LOST_MAX = 10_000
 
@@ -41,12 +43,16 @@ export class LostHolds {
     return setTimeout(() => void this.#giveBack(), RETRY_MS).unref()
   }
 
-  /** One after another, so that a database that is still away is asked only once. */
+  /**
+   * The first alone, so that a database that is still away is asked only once. The others many at a time, so that they share
+   * transactions: there may be thousands, and their credits are missing meanwhile.
+   */
   async #giveBack(): Promise<void> {
-    for (let [hold] = this.#lost; hold && !this.#isClosed; [hold] = this.#lost) {
-      const isAway = await this.#release(hold).then(() => false, isOfDatabase)
-      if (isAway) break
-      this.#lost.shift()
+    for (let count = 1; this.#lost.length > 0 && !this.#isClosed; count = AT_ONCE) {
+      const tried = this.#lost.slice(0, count)
+      const areAway = await Promise.all(tried.map((hold) => this.#release(hold).then(() => false, isOfDatabase)))
+      this.#lost.splice(0, tried.length, ...tried.filter((_, index) => areAway[index]))
+      if (areAway.includes(true)) break
     }
     this.#timer = this.#lost.length > 0 && !this.#isClosed ? this.#schedule() : undefined
   }
