@@ -315,6 +315,7 @@ describe('an option that is misspelt', () => {
     ['Ledger', (options) => new Ledger(sqlite({ filename: ':memory:' }), options), { batchmax: 5 }, 'batchMax'],
     ['Outbox', (options) => new Outbox(ledger, options), { deliver: () => undefined, pollMS: 5 }, 'pollMs'],
     ['UsageOutbox', (options) => new UsageOutbox(ledger, options), { name: 'x', deliver: () => undefined, since: 5 }, 'name'],
+    ['openTelemetry()', openTelemetry, { recordsContent: true }, 'recordContent'],
     ['cloudEvents()', cloudEvents, { url: 'https://example.com', header: {} }, 'headers'],
     ['stripeMeterEvents()', stripeMeterEvents, { event_name: 'x' }, 'eventName'],
     ['webhook()', webhook, { url: 'https://example.com', secrets: [] }, 'secret'],
@@ -328,6 +329,37 @@ describe('an option that is misspelt', () => {
     const message = said(() => make(options as never))
     expect(message).toContain(`${wrong}: ${of} has no such option; known are `)
     expect(message).toContain(`Did you mean ${nearest}?`)
+  })
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'that would show prompts in traces',
+      () => openTelemetry({ recordContent: 'false' as never }),
+      'recordContent must be true or false, received "false"',
+    ],
+    [
+      'that would tell a receiver of costs',
+      () => cloudEvents({ url: 'https://example.com', includeCosts: 'false' as never }),
+      'includeCosts must be true or false, received "false"',
+    ],
+    ['that would deliver no event', () => new Outbox(ledger, {} as never), 'deliver must be a function, received undefined'],
+    [
+      'that would deliver no usage',
+      () => new UsageOutbox(ledger, { name: 'x', deliver: webhook as never, onError: 5 as never }),
+      'onError must be a function, received 5',
+    ],
+    [
+      'that would deliver no usage either',
+      () => new UsageOutbox(ledger, { name: 'x' } as never),
+      'deliver must be a function, received undefined',
+    ],
+    [
+      'that would end retries',
+      () => new Outbox(ledger, { deliver: () => undefined, retryDelayMs: 5 as never }),
+      'retryDelayMs must be a function, received 5',
+    ],
+  ])('of a wrong type is refused, as one %s', (_, make, message) => {
+    expect(said(make)).toBe(message)
   })
 
   it.each([0, -1, Number.NaN, '1000', 2 ** 31])(

@@ -1,3 +1,4 @@
+import { checkOptionNames, checkOptionType } from '@farebox/core'
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
 import type { CallObserver } from '../telemetry/call-observer.ts'
 import { CallMeasures } from './call-measures.ts'
@@ -18,6 +19,8 @@ export interface OpenTelemetryOptions {
 
 const SCOPE = 'farebox'
 
+const known: Record<keyof OpenTelemetryOptions, true> = { recordContent: true, tracerProvider: true, meterProvider: true }
+
 /**
  * Spans and metrics that follow OpenTelemetry's semantic conventions for generative AI. Pass it to
  * `createFarebox({ telemetry })`.
@@ -26,9 +29,12 @@ const SCOPE = 'farebox'
  * attempt is a client span beneath it (`chat gpt-4o-mini`) with the `gen_ai.*` attributes, so that tokens are counted once.
  * Without a registered SDK nothing is recorded, at next to no cost.
  *
+ * @throws {InvalidOptionError} an option is unknown, or `recordContent` is neither true nor false
  * @source https://opentelemetry.io/docs/specs/semconv/gen-ai/
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): CallObserver {
+  checkOptionNames(options, known, 'openTelemetry()')
+  checkOptionType('recordContent', options.recordContent, 'boolean')
   const { recordContent = false, tracerProvider, meterProvider } = options
   // The host may register its SDK later. A tracer picks that up by itself. A meter does not, so look it up each time.
   const tracer = (tracerProvider ?? trace).getTracer(SCOPE)

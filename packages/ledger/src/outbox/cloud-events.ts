@@ -1,4 +1,4 @@
-import { checkOptionNames } from '@farebox/core'
+import { checkOptionNames, checkOptionType } from '@farebox/core'
 import { CLOUD_EVENT_SOURCE, type CloudEvent, checkSource, cloudEvent } from '../export/cloud-event.ts'
 import { usageFields } from '../export/usage-fields.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
@@ -25,10 +25,11 @@ const known: Record<keyof CloudEventsOptions, true> = { url: true, source: true,
  * `id` each time, so receivers can recognize a duplicate. A 410 gives the record up. Other failures are retried. Redirects are
  * not followed.
  *
- * @throws {InvalidOptionError} `url` or `source` is invalid
+ * @throws {InvalidOptionError} an option is unknown, or `url`, `source` or `includeCosts` is invalid
  */
 export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
   checkOptionNames(options, known, 'cloudEvents()')
+  checkOptionType('includeCosts', options.includeCosts, 'boolean')
   const { source = CLOUD_EVENT_SOURCE, includeCosts, fetch } = options
   checkSource(source)
   const address = checkReceiverUrl(options.url, 'cloudEvents')

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { checkOptionType, InvalidOptionError } from '@farebox/core'
 
 const DELAY_MIN_MS = 2_000
 const DELAY_MAX_MS = 4 * 3_600_000
@@ -24,6 +24,13 @@ export function checkWaits<Options extends object>(options: Options, names: read
     const value = Number(options[name])
     if (value > TIMER_MS_MAX) throw new InvalidOptionError(`${String(name)} must be at most ${TIMER_MS_MAX}, received ${value}`)
   }
+}
+
+/** @throws {InvalidOptionError} `deliver` is missing, or something that would be called is no function */
+export function checkCallbacks(options: { deliver: unknown; retryDelayMs?: unknown; onError?: unknown }): void {
+  const { deliver, retryDelayMs, onError } = options
+  if (deliver === undefined) throw new InvalidOptionError('deliver must be a function, received undefined')
+  for (const [name, value] of Object.entries({ deliver, retryDelayMs, onError })) checkOptionType(name, value, 'function')
 }
 
 /** Milliseconds until the next attempt: doubling from 2 seconds to 4 hours, ±25 %. */

@@ -2,7 +2,16 @@ import { checkOptionNames, FareboxError } from '@farebox/core'
 import type { Ledger } from '../ledger.ts'
 import type { LedgerEvent } from '../reader.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
+import {
+  ATTEMPTS_MAX,
+  attemptDelivery,
+  checkCallbacks,
+  checkWaits,
+  checkWhole,
+  delayAfter,
+  doubling,
+  wordsOf,
+} from './delivery-options.ts'
 import { Repeated } from './repeated.ts'
 import { SlowAccounts } from './slow-accounts.ts'
 
@@ -228,6 +237,7 @@ function noReport(): OutboxReport {
 
 function resolve(options: OutboxOptions): Required<OutboxOptions> {
   checkOptionNames(options, known, 'Outbox')
+  checkCallbacks(options)
   const resolved = {
     deliver: options.deliver,
     pollMs: options.pollMs ?? 1_000,

@@ -4,7 +4,16 @@ import { NotFoundError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
 import type { UsageRow } from '../rows.ts'
 import { unthrowing } from '../unthrowing.ts'
-import { ATTEMPTS_MAX, attemptDelivery, checkWaits, checkWhole, delayAfter, doubling, wordsOf } from './delivery-options.ts'
+import {
+  ATTEMPTS_MAX,
+  attemptDelivery,
+  checkCallbacks,
+  checkWaits,
+  checkWhole,
+  delayAfter,
+  doubling,
+  wordsOf,
+} from './delivery-options.ts'
 import { DeliveryRefusedError } from './outbox.ts'
 import { Repeated } from './repeated.ts'
 import { SlowAccounts } from './slow-accounts.ts'
@@ -416,6 +425,7 @@ interface DeadBody {
 
 function resolve(options: UsageOutboxOptions): Required<UsageOutboxOptions> {
   checkOptionNames(options, known, 'UsageOutbox')
+  checkCallbacks(options)
   const resolved = {
     name: options.name,
     deliver: options.deliver,
