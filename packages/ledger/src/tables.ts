@@ -312,12 +312,12 @@ export const loads = {
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
   /** Loaded only for verbs that go through all open holds. */
   openHolds: { table: 'holds', by: ['account_id'], where: `state = 'open'` },
-  /** Holds due by a moment, one more than are given back at once. Loaded only if something of the account is due. */
+  /** Holds due by a moment, those due first, one more than are given back at once. Loaded only if something of the account is due. */
   dueHolds: {
     table: 'holds',
     by: ['account_id'],
     where: `state = 'open'`,
-    at: { comparison: 'expires_at + grace_ms <=', rest: `LIMIT ${DUE_AT_ONCE + 1}` },
+    at: { comparison: 'expires_at + grace_ms <=', rest: `ORDER BY expires_at + grace_ms LIMIT ${DUE_AT_ONCE + 1}` },
   },
   /** The hold that is due first after a moment. */
   nextHold: {

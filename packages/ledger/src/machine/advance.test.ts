@@ -142,6 +142,47 @@ describe('where more holds are due than are given back at once', () => {
     expect(ledger.account).toMatchObject({ held: 0n, posted: credits(10), nextDueAt: START + 9_010 })
   })
 
+  test('the owner is told of no low balance between a grant that ends and one that begins then', () => {
+    const ledger = new OneAccount()
+    ledger.dueAtOnce = 2
+    ledger.do('grant', { grantId: 'july', amount: credits(20), expiresAt: START + 1_000 })
+    ledger.do('grant', { grantId: 'august', amount: credits(20), effectiveAt: START + 1_000 })
+    ledger.do('setAlerts', { balanceLow: credits(10), topUp: { at: credits(10), amount: credits(50) } })
+    for (let index = 0; index < 5; index++) ledger.do('placeHold', { holdId: `h${index}`, amount: credits(1), ttlMs: 2_000 })
+    ledger.wait(10_000)
+    expect(new Set(ledger.all('events').map(({ type }) => type))).toEqual(new Set(['hold_expired']))
+    expect(ledger.account).toMatchObject({ posted: credits(20), alerts: { pendingTopUpId: null } })
+  })
+
+  test('any number of grants that are due before them are no further transactions', () => {
+    const ledger = new OneAccount(10)
+    ledger.dueAtOnce = 2
+    for (let index = 0; index < 9; index++)
+      ledger.do('grant', { grantId: `g${index}`, amount: credits(1), expiresAt: START + 100 + index })
+    for (let index = 0; index < 5; index++) ledger.do('placeHold', { holdId: `h${index}`, amount: credits(1), ttlMs: 2_000 })
+    ledger.transactions = 0
+    ledger.wait(10_000)
+    expect(ledger.transactions).toBe(3)
+    expect(ledger.account).toMatchObject({ posted: credits(10), held: 0n })
+    expect(ledger.verify()).toEqual([])
+  })
+
+  test('a grant waits for all holds that are due at its moment', () => {
+    const ledger = new OneAccount()
+    ledger.dueAtOnce = 2
+    ledger.do('grant', {
+      grantId: 'short',
+      amount: credits(5),
+      expiresAt: START + 100,
+      rollover: { max: null, times: 1, ttlMs: 9_000 },
+    })
+    for (let index = 0; index < 5; index++)
+      ledger.do('placeHold', { holdId: `h${index}`, amount: credits(1), ttlMs: 100, graceMs: 0 })
+    ledger.wait(1_000)
+    expect(ledger.grant('rollover:short')).toMatchObject({ remaining: credits(5) })
+    expect(ledger.verify()).toEqual([])
+  })
+
   test('what is merely answered again gives none of them back', () => {
     const ledger = abandoned()
     const before = ledger.dump()

@@ -14,15 +14,7 @@ import type { LedgerState } from './state.ts'
  */
 export function advance(state: LedgerState, account: AccountRow, now: number): void {
   if (account.nextDueAt === null || account.nextDueAt > now) return
-  const holds = state.openHolds(account.accountId)
-  // Grant by grant, since a grant that was carried over may be due itself.
-  for (let isOver = false; !isOver; ) {
-    const grant = firstDueGrant(state, account, now)
-    const until = grant ? grantDueAt(grant) : now
-    for (const hold of holds) if (hold.state === 'open' && dueAt(hold) <= until) expireHold(state, account, hold, now)
-    if (grant) changeGrant(state, account, grant, now)
-    else isOver = true
-  }
+  applyDue(state, account, { holds: state.openHolds(account.accountId), by: now, now })
   completeAwaited({ state, account, now })
   account.nextDueAt = nextDue(state, account)
   state.touch('accounts', account)
@@ -33,22 +25,18 @@ export function isTooMuchDue(state: LedgerState, account: AccountRow, now: numbe
   return account.nextDueAt !== null && account.nextDueAt <= now && state.isTooMuchDue(account.accountId, now)
 }
 
-/** The moment by which {@link advancePart} gives back holds: no grant may begin or expire before the holds that are due earlier. */
-export function partOf(state: LedgerState, account: AccountRow, now: number): number {
-  const grant = firstDueGrant(state, account, now)
-  return grant ? grantDueAt(grant) : now
-}
-
 /**
- * Applies the first part of what {@link advance} would, where that is too much for one transaction. The account is still due
- * afterwards.
+ * Applies the first part of what {@link advance} would, where that is too much for one transaction: as many holds as are given back
+ * at once, and the grants that begin or expire before the hold after them is due. The account is still due afterwards.
  */
 export function advancePart(state: LedgerState, account: AccountRow, now: number): void {
-  const until = partOf(state, account, now)
-  const holds = state.openHolds(account.accountId).filter((hold) => dueAt(hold) <= until)
-  for (const hold of holds.slice(0, state.dueAtOnce)) expireHold(state, account, hold, now)
-  const grant = firstDueGrant(state, account, now)
-  if (grant && holds.length <= state.dueAtOnce) changeGrant(state, account, grant, now)
+  const due = state.openHolds(account.accountId).sort((a, b) => dueAt(a) - dueAt(b))
+  const holds = due.slice(0, state.dueAtOnce)
+  const next = due[state.dueAtOnce]
+  if (!next) throw new Error(`too few holds of account ${account.accountId} were loaded for a part of what is due`)
+  applyDue(state, account, { holds, by: dueAt(next) - 1, now })
+  // Some of those that are due together are left. Grants that are due at that moment wait for them.
+  for (const hold of holds) if (hold.state === 'open') expireHold(state, account, hold, now)
   state.touch('accounts', account)
 }
 
@@ -76,12 +64,28 @@ export function endHold(
   return postings
 }
 
-/** The first grant that begins or expires by `now`. If several do at once, the one that is spent first. */
-function firstDueGrant(state: LedgerState, { accountId }: AccountRow, now: number): GrantRow | undefined {
+/** Gives back holds, and begins and expires grants, that are due by a moment. */
+function applyDue(
+  state: LedgerState,
+  account: AccountRow,
+  { holds, by, now }: { holds: readonly HoldRow[]; by: number; now: number },
+): void {
+  // Grant by grant, since a grant that was carried over may be due itself.
+  for (let isOver = false; !isOver; ) {
+    const grant = firstDueGrant(state, account, by)
+    const until = grant ? grantDueAt(grant) : by
+    for (const hold of holds) if (hold.state === 'open' && dueAt(hold) <= until) expireHold(state, account, hold, now)
+    if (grant) changeGrant(state, account, grant, now)
+    else isOver = true
+  }
+}
+
+/** The first grant that begins or expires by a moment. If several do at once, the one that is spent first. */
+function firstDueGrant(state: LedgerState, { accountId }: AccountRow, by: number): GrantRow | undefined {
   let first: GrantRow | undefined
   for (const grant of state.grants(accountId)) {
     const due = grantDueAt(grant)
-    if (due <= now && (!first || due < grantDueAt(first))) first = grant
+    if (due <= by && (!first || due < grantDueAt(first))) first = grant
   }
   return first
 }

@@ -1,7 +1,7 @@
 import type { Operation } from '../operations.ts'
 import type { Lot } from '../rows.ts'
 import type { LoadKind } from '../tables.ts'
-import { dueAt, isTooMuchDue, partOf, rolloverIdOf } from './advance.ts'
+import { dueAt, rolloverIdOf } from './advance.ts'
 import { isCarriedOver } from './chargeback.ts'
 import { getOrInsert } from './get-or-insert.ts'
 import { KeySet } from './key-set.ts'
@@ -92,7 +92,6 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     if (account && account.nextDueAt !== null && account.nextDueAt <= at) {
       want('dueHolds', accountId, String(at))
       want('nextHold', accountId, String(at))
-      if (isTooMuchDue(state, account, at)) want('dueHolds', accountId, String(partOf(state, account, at)))
       for (const hold of state.openHolds(accountId)) {
         if (dueAt(hold) > at) continue
         wantBudgetsOf(accountId, hold)

@@ -109,7 +109,8 @@ export class LedgerState {
 
   /**
    * The open holds that were loaded for an account. After an `openHolds` load, these are all of them. After a `dueHolds` and a
-   * `nextHold` load of one moment, those due by then are among them, unless that is too much, and the one that is due next.
+   * `nextHold` load of one moment, those due by then are among them, or if that is too much the first of those, and the one that is
+   * due next.
    */
   openHolds(accountId: string, workflowId?: string): HoldRow[] {
     const open: HoldRow[] = []

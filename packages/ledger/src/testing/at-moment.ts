@@ -10,8 +10,7 @@ import type { LoadKind } from '../tables.ts'
 export function atMoment<Row extends object>(kind: LoadKind, rows: Row[], key: readonly string[], dueAtOnce: number): Row[] {
   const due = (row: Row) => dueAt(row as unknown as HoldRow)
   const moment = Number(key.at(-1))
-  if (kind === 'dueHolds') return rows.filter((row) => due(row) <= moment).slice(0, dueAtOnce + 1)
-  if (kind !== 'nextHold') return rows
-  const later = rows.filter((row) => due(row) > moment)
-  return later.toSorted((a, b) => due(a) - due(b)).slice(0, 1)
+  const inOrder = (found: Row[]) => found.toSorted((a, b) => due(a) - due(b))
+  if (kind === 'dueHolds') return inOrder(rows.filter((row) => due(row) <= moment)).slice(0, dueAtOnce + 1)
+  return kind === 'nextHold' ? inOrder(rows.filter((row) => due(row) > moment)).slice(0, 1) : rows
 }
