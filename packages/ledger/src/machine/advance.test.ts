@@ -183,6 +183,15 @@ describe('where more holds are due than are given back at once', () => {
     expect(ledger.verify()).toEqual([])
   })
 
+  test('a budget, which goes through all open holds, loads them once, after the last part', () => {
+    const ledger = abandoned()
+    ledger.requested.length = 0
+    ledger.do('setBudget', { budgetId: 'all', limit: credits(10) })
+    expect(ledger.transactions).toBe(3)
+    expect(ledger.requested.filter((kind) => kind === 'openHolds')).toHaveLength(1)
+    expect(ledger.verify()).toEqual([])
+  })
+
   test('what is merely answered again gives none of them back', () => {
     const ledger = abandoned()
     const before = ledger.dump()

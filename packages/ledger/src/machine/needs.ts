@@ -1,7 +1,7 @@
 import type { Operation } from '../operations.ts'
 import type { Lot } from '../rows.ts'
 import type { LoadKind } from '../tables.ts'
-import { dueAt, rolloverIdOf } from './advance.ts'
+import { dueAt, isTooMuchDue, rolloverIdOf } from './advance.ts'
 import { isCarriedOver } from './chargeback.ts'
 import { getOrInsert } from './get-or-insert.ts'
 import { KeySet } from './key-set.ts'
@@ -89,7 +89,10 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     }
     want('grants', accountId)
     const at = Math.max(now, account?.updatedAt ?? 0)
-    if (account && account.nextDueAt !== null && account.nextDueAt <= at) {
+    const isDue = account !== undefined && account.nextDueAt !== null && account.nextDueAt <= at
+    // Those who go through all open holds wait until few are due: thousands would be loaded again for each part of them.
+    const isTimeForAll = account !== undefined && (!isDue || state.has('dueHolds', [accountId, String(at)]))
+    if (isDue) {
       want('dueHolds', accountId, String(at))
       want('nextHold', accountId, String(at))
       for (const hold of state.openHolds(accountId)) {
@@ -145,7 +148,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         break
       case 'setBudget':
         want('budget', accountId, input.budgetId)
-        want('openHolds', accountId)
+        if (isTimeForAll && !isTooMuchDue(state, account, at)) want('openHolds', accountId)
         break
       case 'refund':
       case 'adjust': {
@@ -164,7 +167,7 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
         want('grant', accountId, input.grantId)
         break
       case 'chargeback':
-        want('openHolds', accountId)
+        if (isTimeForAll && !isTooMuchDue(state, account, at)) want('openHolds', accountId)
         for (let next: string | undefined = input.grantId; next !== undefined; ) {
           want('grant', accountId, next)
           const row = state.grant(accountId, next)

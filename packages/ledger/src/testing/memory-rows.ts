@@ -17,6 +17,8 @@ export class MemoryRows {
   /** How many holds of an account one transaction gives back because they are due. */
   dueAtOnce = DUE_AT_ONCE
   transactions = 0
+  /** What was loaded, in order. */
+  readonly requested: LoadKind[] = []
   readonly #rows = new Map<TableName, Map<string, Record<string, unknown>>>()
 
   commit(operations: readonly Operation[]): Outcome[] {
@@ -32,6 +34,7 @@ export class MemoryRows {
     const batch = runBatch(operations, { dueAtOnce: this.dueAtOnce })
     let step = batch.next()
     while (!step.done) {
+      this.requested.push(...step.value.map(({ kind }) => kind))
       const rows = step.value.map(({ kind, keys }) => keys.flatMap((key) => this.#load(kind, key)))
       step = batch.next({ now: this.now, rows })
     }
