@@ -275,11 +275,26 @@ describe.each([false, true])('the id of the workflow, under which what a failure
   it('comes with one that nobody waited for', async () => {
     const server = await openLoopback()
     server.fail({ type: 'silence' })
-    const { api, box, account } = await openCompat({ provider: openaiOver(server), routes: { limits: { timeoutMs: 200 } } })
+    const { api, box, account } = await openCompat({ provider: openaiOver(server), routes: { limits: { timeoutMs: 500 } } })
     const late = await api.post('/v1/chat/completions', body)
     expect(late).toMatchObject({ status: 504, body: { error: { code: 'request_timeout' } } })
     const id = late.headers.get('x-farebox-workflow-id') ?? ''
     expect(await box.ledger.workflow(account.accountId, id)).toMatchObject({ name: 'chat' })
+  })
+
+  it('comes with the answer of a process that died after it had charged, which was not kept', async () => {
+    let now = Date.now()
+    const { api, box } = await openCompat({ clock: () => now })
+    const { saveDocument } = box.ledger
+    box.ledger.saveDocument = (input, call) =>
+      input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+    const send = () => api.post('/v1/chat/completions', body, { 'idempotency-key': 'once' })
+    const first = await send()
+    expect(first.status).toBe(200)
+    now += 11 * 60_000
+    const again = await send()
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    expect(again.headers.get('x-farebox-workflow-id')).toBe(first.headers.get('x-farebox-workflow-id'))
   })
 
   it('is missing where there is none', async () => {
