@@ -1,3 +1,4 @@
+import { credits, type ProviderAdapter, ProviderError, quantity, type Usage } from '@farebox/core'
 import { simulated } from '@farebox/providers/simulated'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
@@ -233,3 +234,74 @@ it.each(['authentication', 'quota_exhausted', 'model_not_found'] as const)(
     expect([headers.get('x-should-retry'), headers.get('retry-after')]).toEqual(['false', null])
   },
 )
+
+describe.each([false, true])('the id of the workflow, under which what a failure cost is found (streamed: %s)', (stream) => {
+  const body = { ...ask, model: 'gpt-4o', stream }
+  const alone = presets.balanced({ primaryAiModel: 'gpt-4o', fallbackAiModel: null, lastResort: false })
+  const usage: Usage = { quantities: [{ meter: 'input', quantity: quantity(1_000), unit: 'tokens' }], certainty: 'exact' }
+  const fail = (): never => {
+    throw new ProviderError('half an answer', { provider: 'gpt-4o', kind: 'malformed', usage })
+  }
+  const provider: ProviderAdapter = {
+    ...simulated(),
+    chat: async () => fail(),
+    streamChat: async function* () {
+      yield fail()
+    },
+  }
+
+  it.each([false, true])('comes with the failure, and again with it (joined: %s)', async (isJoined) => {
+    const { api, openai, box, account, spent } = await openCompat({ provider, configuration: alone, failedAttempts: 'charged' })
+    const { workflow_id } = (await api.post('/api/v1/workflows', { workflow_name: 'work' })).body
+    const joins = isJoined && { 'x-farebox-workflow-id': String(workflow_id) }
+    const failed = async (headers: Record<string, string>) => {
+      const error: unknown = await openai()
+        .chat.completions.create(body, { headers: { ...joins, ...headers } })
+        .catch((thrown: unknown) => thrown)
+      const { status, headers: answered } = error as { status: number; headers: Headers }
+      return { status, id: answered.get('x-farebox-workflow-id') ?? '' }
+    }
+    const once = { 'idempotency-key': 'once' }
+    const answers = [await failed(once), await failed(once), await failed({})]
+    expect(answers.map(({ status }) => status)).toEqual([502, 409, 502])
+    const ids = answers.map(({ id }) => id)
+    expect(ids[1]).toBe(ids[0])
+    if (isJoined) expect(ids).toEqual(Array(3).fill(workflow_id))
+    const costs = await Promise.all([...new Set(ids)].map((id) => box.ledger.workflow(account.accountId, id)))
+    expect(costs.reduce((sum, cost) => sum + cost.spent, 0n)).toBe(await spent())
+    expect(await spent()).toBe(credits(16))
+  })
+
+  it('comes with one that nobody waited for', async () => {
+    const server = await openLoopback()
+    server.fail({ type: 'silence' })
+    const { api, box, account } = await openCompat({ provider: openaiOver(server), routes: { limits: { timeoutMs: 500 } } })
+    const late = await api.post('/v1/chat/completions', body)
+    expect(late).toMatchObject({ status: 504, body: { error: { code: 'request_timeout' } } })
+    const id = late.headers.get('x-farebox-workflow-id') ?? ''
+    expect(await box.ledger.workflow(account.accountId, id)).toMatchObject({ name: 'chat' })
+  })
+
+  it('comes with the answer of a process that died after it had charged, which was not kept', async () => {
+    let now = Date.now()
+    const { api, box } = await openCompat({ clock: () => now })
+    const { saveDocument } = box.ledger
+    box.ledger.saveDocument = (input, call) =>
+      input.kind === 'run_end' ? Promise.reject(new Error('the process died')) : saveDocument.call(box.ledger, input, call)
+    const send = () => api.post('/v1/chat/completions', body, { 'idempotency-key': 'once' })
+    const first = await send()
+    expect(first.status).toBe(200)
+    now += 11 * 60_000
+    const again = await send()
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    expect(again.headers.get('x-farebox-workflow-id')).toBe(first.headers.get('x-farebox-workflow-id'))
+  })
+
+  it('is missing where there is none', async () => {
+    const { api } = await openCompat({ balance: 500_000n })
+    const idOf = async (given: object) => (await api.post('/v1/chat/completions', given)).headers.get('x-farebox-workflow-id')
+    expect([await idOf(body), await idOf({ ...body, model: 'gpt-99' }), await idOf({ ...body, messages: [] })]).toEqual(
+      Array(3).fill(null),
+    )
+  })
+})

@@ -341,11 +341,16 @@ describe('a request sent again under its idempotency key', () => {
       await settleHold(input)
       throw new LedgerUnavailableError('the connection broke', { cause: undefined })
     }
-    expect((await api.post(path, body, underOneKey)).status).toBe(503)
+    const first = await api.post(path, body, underOneKey)
+    expect(first.status).toBe(503)
     ledger.settleHold = settleHold
     const cost = await spent()
     expect(cost).toBeGreaterThan(0n)
-    expect(await api.post(path, body, underOneKey)).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    const again = await api.post(path, body, underOneKey)
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'answer_not_kept' } } })
+    const workflowIds = [first, again].map(({ headers }) => headers.get('x-farebox-workflow-id'))
+    expect(workflowIds).toEqual(Array(2).fill(expect.any(String)))
+    expect(workflowIds[1]).toBe(workflowIds[0])
     expect(await spent()).toBe(cost)
   })
 

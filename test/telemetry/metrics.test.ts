@@ -203,4 +203,28 @@ describe.each(storeNames)('the metrics of a box on %s', (on) => {
     const { values } = await scrape(api)
     expect([values('farebox_outbox_waiting'), values('farebox_outbox_given_up')]).toEqual([[[0]], [[2]]])
   })
+
+  it('ask the database once for all who want them at once, as anybody may', async () => {
+    const box = await openBox({ on, closedWorkflowEvents: true })
+    const { accountId } = await openAccount(box)
+    await box.workflow({ accountId, name: 'one' }).close()
+    const counted = Promise.withResolvers<void>()
+    const { ledger } = box
+    const eventCounts = ledger.eventCounts.bind(ledger)
+    let asked = 0
+    ledger.eventCounts = async () => {
+      asked += 1
+      await counted.promise
+      return eventCounts()
+    }
+    const serve = box.routes()
+    const page = async () => (await serve(new Request('http://localhost/metrics'))).text()
+    const pages = Array.from({ length: 20 }, page)
+    await expect.poll(() => asked).toBeGreaterThan(0)
+    counted.resolve()
+    for (const text of await Promise.all(pages)) expect(text).toContain('farebox_outbox_waiting 1\n')
+    expect(asked).toBe(1)
+    await box.workflow({ accountId, name: 'two' }).close()
+    expect(await page()).toContain('farebox_outbox_waiting 2\n')
+  })
 })

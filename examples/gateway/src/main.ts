@@ -9,6 +9,7 @@ import { Hono } from 'hono'
 import { adminTokenIn, openDataFolder } from './data-folder.ts'
 import { makeDemo } from './demo.ts'
 import { type Environment, isSet, readEnvironment, SetupError } from './environment.ts'
+import { ErrorLog } from './error-log.ts'
 import { closeGently, type GatewayServer, gatewayServer, takeWaiting } from './http-server.ts'
 import { choosePrices } from './prices.ts'
 import { chooseProviders, type Providers } from './providers.ts'
@@ -22,6 +23,8 @@ const DAY_MS = 86_400_000
 const DASHBOARD = '/dashboard'
 /** URLs outside the API. */
 const OTHERS = /^[^:]+:\/\/[^/]+\/(dashboard|twilio|[?]|$)/
+
+const errors = new ErrorLog(console.error)
 
 // The reader of the log may leave, as in `npm start | head`. The lines are lost then, but the gateway keeps serving.
 for (const stream of [process.stdout, process.stderr]) {
@@ -90,6 +93,7 @@ async function main(): Promise<void> {
   await Promise.all([drain(server), reconciling?.stop()])
   await outbox?.stop()
   await box.close()
+  errors.end()
   print(['closed'])
   process.exit(0)
 }
@@ -162,7 +166,7 @@ function retiringNotes(box: Farebox): string[] {
 }
 
 function logError(error: unknown): void {
-  console.error(new Date().toISOString(), error)
+  errors.add(error)
 }
 
 /** Delivers the ledger's events to a webhook, if one is set. */

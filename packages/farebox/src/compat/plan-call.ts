@@ -47,7 +47,10 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
   const { workflowId: sharedId, workflowName, maxCredits } = caller
   const metadata = await call.metadata(caller.metadata)
   // A missing workflow should be a 404 at once, not a failure of the hold.
-  if (sharedId !== undefined) await box.ledger.workflow(accountId, sharedId)
+  if (sharedId !== undefined) {
+    await box.ledger.workflow(accountId, sharedId)
+    call.belongsTo({ id: sharedId, isOpened: true })
+  }
   return {
     run: {
       accountId,
@@ -59,10 +62,11 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         api_key: key.apiKeyId,
       }),
       isShared: sharedId !== undefined,
+      ...(sharedId === undefined && { belongsTo: call.belongsTo }),
     },
     options: { provider: model.provider },
-    workflow: (workflowId) =>
-      box.workflow({
+    workflow(workflowId) {
+      const workflow = box.workflow({
         accountId,
         workflowId: sharedId ?? workflowId,
         isOpened: sharedId !== undefined,
@@ -74,7 +78,10 @@ export async function planCall(call: AccountCall<unknown, unknown>, asked: Asked
         maxCredits,
         apiKey: key,
         signal: call.signal,
-      }),
+      })
+      call.belongsTo(workflow)
+      return workflow
+    },
     leave: (workflow) => {
       if (sharedId === undefined && workflow.isOpened) box.background(workflow.end())
     },

@@ -7,7 +7,7 @@ import type { ResolvedLimits } from './limits.ts'
 import { parseFields } from './parse-fields.ts'
 import { problemAnswer } from './problem-answer.ts'
 import { readJson } from './read-json.ts'
-import { type AccountCall, JsonAnswer, type KnownMetadata, ProblemAnswer, type Route } from './route.ts'
+import { type AccountCall, JsonAnswer, type KnownMetadata, type NamedWorkflow, ProblemAnswer, type Route } from './route.ts'
 import { text } from './schemas.ts'
 import { untilAborted } from './until-aborted.ts'
 import { whenBodyEnds } from './when-body-ends.ts'
@@ -29,6 +29,7 @@ export interface AnswerParts {
   /** Filled with the rate limit headers of the answer, which a failure carries too. */
   headers: Record<string, string>
   report(error: unknown): void
+  belongsTo(workflow: NamedWorkflow): void
 }
 
 /** Who asks. */
@@ -71,6 +72,7 @@ async function handle(
     late,
     leave,
     report,
+    belongsTo,
     metadata,
   }: AnswerParts & { query: Record<string, string>; caller: Caller; late: AbortController; leave: () => void },
 ): Promise<Response> {
@@ -89,6 +91,7 @@ async function handle(
     // Clients may send it with every request, but only a POST has an effect to have once.
     idempotencyKey: route.method === 'post' ? idempotencyKeyOf(request) : undefined,
     report,
+    belongsTo,
     metadata: async (said) => {
       const known = caller.key && (await metadata?.(caller.key))
       return known ? { ...said, ...known } : said

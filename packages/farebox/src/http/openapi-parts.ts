@@ -38,7 +38,10 @@ export const answerHeaders = {
   'RateLimit-Policy': header('The rate limit of this key: "requests";q=60;w=60', text),
   'Retry-After': header('Seconds to wait before trying again', whole),
   'WWW-Authenticate': header('The authentication scheme to use: Bearer', text),
-  'x-farebox-workflow-id': header('The id of the workflow that the request belongs to', text),
+  'x-farebox-workflow-id': header(
+    'The id of the workflow that the request belongs to. On a failure, only if it was opened',
+    text,
+  ),
   'x-farebox-provider': header('The wire name of the provider that answered', text),
   'x-farebox-credits-used': header('What the answer cost, in whole credits. Absent if the answer is a stream', whole),
   'x-farebox-balance': header('The remaining balance of the account, in whole credits', whole),
@@ -106,6 +109,7 @@ function failure(status: number, type: string, schema: string): Json {
   else names.push('RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed')
   if ([409, 429, 502, 503, 504].includes(status)) names.push('Retry-After')
   if (schema === 'OpenaiError') names.push('x-request-id', 'x-should-retry')
+  if (schema === 'OpenaiError' && status !== 401) names.push('x-farebox-workflow-id')
   return {
     description: codes.length > 0 ? `${titleOfStatus(status)}: ${codes.join(', ')}` : titleOfStatus(status),
     headers: references(names),

@@ -18,6 +18,14 @@ export interface RouteCall<Body, Query> {
   isAdmin: boolean
   /** Tells the operator about a failure after the answer has begun. */
   report(error: unknown): void
+  /** Names the workflow of the request, for its failure to carry the id. */
+  belongsTo(workflow: NamedWorkflow): void
+}
+
+/** A workflow as a failure names it: only once it is opened, as otherwise there is none to find. */
+export interface NamedWorkflow {
+  readonly id: string
+  readonly isOpened: boolean
 }
 
 /** What a host knows about the holder of an API key. */

@@ -21,7 +21,7 @@ import { operationRoutes } from './operation-routes.ts'
 import { problemOf } from './problem.ts'
 import { problemAnswer } from './problem-answer.ts'
 import { requestId, requestIdFacts } from './request-id.ts'
-import { type KnownMetadata, publicRoute, type Route } from './route.ts'
+import { type KnownMetadata, type NamedWorkflow, publicRoute, type Route } from './route.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { statusRoutes } from './status-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -117,7 +117,11 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
       const started = performance.now()
       const report = (error: unknown) => tell(error, context.req.raw)
       const headers: Record<string, string> = {}
-      const parts = { context, report, adminDigest, limits, limiter, headers, metadata: options.metadata }
+      let workflow: NamedWorkflow | undefined
+      const belongsTo = (named: NamedWorkflow) => {
+        workflow = named
+      }
+      const parts = { context, report, belongsTo, adminDigest, limits, limiter, headers, metadata: options.metadata }
       const response = await answerRequest(box, route, parts).catch((error: unknown) => {
         const named = inWireNames(error, route, context.req.header('idempotency-key'))
         const failed = failure(named, context, route.wireNames)
@@ -128,6 +132,7 @@ export function createRoutes(box: Farebox, options: RoutesOptions): (request: Re
         return failed
       })
       for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+      if (response.status >= 400 && workflow?.isOpened) response.headers.set('x-farebox-workflow-id', workflow.id)
       return answered(response, started)
     })
   }

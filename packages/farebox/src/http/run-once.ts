@@ -13,7 +13,7 @@ import { ProvidersFailedError } from '../errors.ts'
 import type { Farebox } from '../farebox.ts'
 import { AnswerNotKeptError, IdempotencyInProgressError } from './http-errors.ts'
 import { type Problem, problemOf } from './problem.ts'
-import { JsonAnswer, ProblemAnswer, REPLAYED } from './route.ts'
+import { JsonAnswer, type NamedWorkflow, ProblemAnswer, REPLAYED } from './route.ts'
 import { answerLeft } from './stream-response.ts'
 import { UnansweredRuns } from './unanswered-runs.ts'
 import { whenBack } from './when-back.ts'
@@ -44,6 +44,8 @@ export interface Run {
   isRepeatable?: boolean
   /** Whether it shares its workflow with other work, which hides what it charged if it dies. @defaultValue false */
   isShared?: boolean
+  /** Is told the workflow of an earlier run whose failure is repeated, since that was charged. */
+  belongsTo?(workflow: NamedWorkflow): void
 }
 
 /**
@@ -79,11 +81,17 @@ export async function runOnce<Answer extends object>(
       // Another route would be a conflict, so the answer has this route's type.
       if (end?.body.answer) return new JsonAnswer(200, end.body.answer as Answer, REPLAYED)
       if (end?.body.failed === 'OUTCOME_UNKNOWN') throw outcomeUnknown()
-      if (end?.body.problem) return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
+      const charged = () => run.belongsTo?.({ id: workflowId, isOpened: true })
+      if (end?.body.problem) {
+        charged()
+        return new ProblemAnswer(end.body.problem as Problem, REPLAYED)
+      }
       if (end?.body.failed === REPLACED.failed) replaced = workflowId
       // A charge may have got through although the database could not say so.
-      else if (end && (await (isShared ? hasChargedHold(box, accountId, end.body) : hasCharged(box, accountId, workflowId))))
+      else if (end && (await (isShared ? hasChargedHold(box, accountId, end.body) : hasCharged(box, accountId, workflowId)))) {
+        charged()
         throw answerNotKept()
+      }
       // A charge may still come from a spool.
       if (end?.body.failed === UNSURE.failed) replaced = workflowId
       if (end) continue
@@ -95,7 +103,10 @@ export async function runOnce<Answer extends object>(
       }
       if (isOld && !(await isAlive(box, accountId, workflowId))) {
         if (!isRepeatable) throw outcomeUnknown()
-        if (isShared || (await hasCharged(box, accountId, workflowId))) throw answerNotKept()
+        if (isShared || (await hasCharged(box, accountId, workflowId))) {
+          charged()
+          throw answerNotKept()
+        }
         // Its process may only have slept. Whoever writes the end first decides which run counts.
         await endFor(box, accountId, documentId, REPLACED)
         replaced = workflowId

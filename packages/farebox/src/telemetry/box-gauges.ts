@@ -117,8 +117,18 @@ function queueFamilies(queue: QueueStats): MetricFamily[] {
   ]
 }
 
+/** The readings under way. */
+const readingOf = new WeakMap<Ledger, Promise<MetricFamily[]>>()
+
+/** Reads the database once for all who ask meanwhile: metrics need no key, and a count of many events takes milliseconds. */
+function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
+  const reading = readingOf.get(ledger) ?? readStore(ledger).finally(() => readingOf.delete(ledger))
+  readingOf.set(ledger, reading)
+  return reading
+}
+
 /** Counts waiting events and spooled usage. Without the database they are unknown, and `farebox_store_up` is 0. */
-async function storeGauges({ ledger }: GaugedBox): Promise<MetricFamily[]> {
+async function readStore(ledger: Ledger): Promise<MetricFamily[]> {
   const one = (name: string, help: string, value: number | undefined) =>
     gauge(name, help, value === undefined ? [] : [{ labels: [], value }])
   const isUp = ledger.ping().then(() => true)

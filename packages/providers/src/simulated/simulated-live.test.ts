@@ -139,6 +139,13 @@ describe('a simulated conversation', () => {
     expect(events.at(-2)).toMatchObject({ type: 'turn', isComplete: true })
   })
 
+  it('gives a tool arguments that fit its parameters', async () => {
+    const parameters = { properties: { bird: { enum: ['heron', 'stork'] } }, required: ['bird'] }
+    const tools = [{ name: 'look', parameters }]
+    const events = await converse([{ type: 'text', text: 'Please look for the heron' }, { type: 'respond' }], { tools })
+    expect(events[1]).toMatchObject({ type: 'tool_call', name: 'look', arguments: '{"bird":"heron"}' })
+  })
+
   it('tells what an answer that was broken off had used, and nothing between answers', async () => {
     const failures = { 'gpt-realtime': { kind: 'incomplete', afterParts: 4 } } as const
     const failure = collect(simulated({ failures }).converse?.(talk(hello), context))
