@@ -203,6 +203,32 @@ it('a run that failed is refunded also where a charge of it was still in the spo
   expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
 })
 
+it('a call that failed while the database was away leaves nothing held once it is back', async () => {
+  const store = sqlite({ filename: ':memory:' })
+  const commit = store.commit.bind(store)
+  let isAway = false
+  store.commit = (operations, transaction) =>
+    isAway ? Promise.reject(new LedgerUnavailableError('the database is away')) : commit(operations, transaction)
+  // A network that fails takes both away.
+  const failures = () => {
+    isAway = true
+    return { kind: 'unavailable' } as const
+  }
+  const box = createFarebox({ store, providers: [simulated({ failures })] })
+  onTestFinished(() => box.close())
+  await box.migrate()
+  const { accountId } = await openAccount(box)
+  const { balance } = await box.ledger.balance(accountId)
+  const workflow = box.workflow({ accountId, name: 'work' })
+  // Its fallback would have cost more, for which the hold could not be made larger.
+  await expect(workflow.chat({ messages: [{ role: 'user', content: 'hello' }] })).rejects.toThrow(LedgerUnavailableError)
+  isAway = false
+  expect((await box.ledger.balance(accountId)).held).toBeGreaterThan(0n)
+  await expect.poll(async () => (await box.ledger.balance(accountId)).held, { timeout: 10_000 }).toBe(0n)
+  expect(await box.ledger.balance(accountId)).toMatchObject({ balance, available: balance })
+  expect((await box.ledger.verify(accountId)).mismatches).toEqual([])
+})
+
 it('a key whose request found the database away can be used again when it is back', async () => {
   const store = sqlite({ filename: ':memory:' })
   const commit = store.commit.bind(store)

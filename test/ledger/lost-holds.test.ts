@@ -1,5 +1,5 @@
-import { credits } from '@farebox/core'
-import { Ledger, LedgerUnavailableError, type PlaceHoldInput } from '@farebox/ledger'
+import { credits, type Quantity } from '@farebox/core'
+import { Ledger, LedgerOverloadedError, LedgerUnavailableError, type PlaceHoldInput } from '@farebox/ledger'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
@@ -97,5 +97,42 @@ describe('a hold that was placed, though the answer of the database was lost', (
     expect(await ledger.balance(accountId)).toMatchObject({ available: credits(100), held: 0n })
     const { items } = await ledger.statement(accountId)
     expect(items.map(({ verb }) => verb)).toEqual(['grant', 'openAccount'])
+  })
+})
+
+describe('a hold that is to be released later', () => {
+  const failures = [new LedgerUnavailableError('the database is away'), new LedgerOverloadedError('too much waits', 5)]
+
+  test.each(failures)('is given back once the database takes it, and only once: $code', async (failure) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const store = sqlite({ filename: ':memory:' })
+    const commit = store.commit.bind(store)
+    let isAway = true
+    const ledger = new Ledger(store)
+    await ledger.migrate()
+    await ledger.openAccount({ accountId, name: 'Ada' })
+    await ledger.grant({ accountId, amount: credits(100) })
+    const placed = await Promise.all([ledger.placeHold(work), ledger.placeHold(work), ledger.placeHold(work)])
+    const [released, settled, open] = placed.map((each) => ({ accountId, holdId: each.status === 'held' ? each.holdId : '' }))
+    if (!released || !settled || !open) throw new Error('no holds')
+    await ledger.settleHold({ ...settled, usage: { quantity: 1n as Quantity, unit: 'requests', rated: credits(1) } })
+    store.commit = (...given) => (isAway ? Promise.reject(failure) : commit(...given))
+    await expect(ledger.releaseHold(released)).rejects.toBe(failure)
+    for (const hold of [released, released, settled]) ledger.releaseHoldLater(hold)
+    await vi.advanceTimersByTimeAsync(3_000)
+    isAway = false
+    await vi.advanceTimersByTimeAsync(1_000)
+    await vi.waitFor(async () => expect((await ledger.balance(accountId)).held).toBe(work.amount))
+    expect(await ledger.releaseHold(released)).toMatchObject({ status: 'released', replayed: true })
+    expect((await ledger.balance(accountId)).balance).toBe(credits(99))
+    vi.useRealTimers()
+    await ledger.close()
+  })
+
+  test('is named by an id and an account', async () => {
+    const ledger = new Ledger(sqlite({ filename: ':memory:' }))
+    expect(() => ledger.releaseHoldLater({ accountId, holdId: '' })).toThrow('holdId')
+    expect(() => ledger.releaseHoldLater({ accountId: '', holdId: 'hold' })).toThrow('accountId')
+    await ledger.close()
   })
 })

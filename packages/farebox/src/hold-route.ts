@@ -190,7 +190,7 @@ export function overKeyLimit(apiKey: AuthenticatedKey, service: string, charge: 
   return new RequestLimitError(`${cost}, API key ${apiKey.prefix} allows ${formatCredits(limit)} a request`, charge, limit)
 }
 
-/** Releases a whole hold. If even that fails, the hold expires by itself. */
+/** Releases a whole hold; if the database is away, once it is back. */
 export async function release(
   { ledger }: Pick<MeterParts, 'ledger'>,
   { accountId }: Pick<Payer, 'accountId'>,
@@ -198,6 +198,7 @@ export async function release(
 ): Promise<void> {
   await ledger.releaseHold({ accountId, holdId }).catch((error: unknown) => {
     if (!isFareboxError(error)) throw error
+    ledger.releaseHoldLater({ accountId, holdId })
   })
 }
 

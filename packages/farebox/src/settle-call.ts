@@ -239,8 +239,9 @@ async function endHold(parts: MeterParts, payer: Payer, held: HeldRoute, attempt
       details: { at: held.at, attempts: attempts.map((attempt) => describeAttempt(attempt)) },
     },
   })).catch((error: unknown) => {
-    // The hold expires by itself.
     if (!isFareboxError(error)) throw error
+    // What is spooled ends the hold itself.
+    if (!(error instanceof UsageSpooledError)) parts.ledger.releaseHoldLater({ accountId: payer.accountId, holdId: held.holdId })
   })
 }
 

@@ -378,6 +378,15 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     return this.#change('releaseHold', input, `releaseHold:${holdId}`, { holdId }, call)
   }
 
+  /**
+   * Gives a hold back within seconds of when the database takes changes again, and answers nothing: for those who found it unavailable
+   * when they released a hold, or settled one for nothing, and will not try again. One that has ended by then is left as it is. Kept in
+   * memory until the ledger is closed; a hold that is forgotten then expires by itself.
+   */
+  releaseHoldLater({ accountId, holdId }: Pick<ReleaseHoldInput, 'accountId' | 'holdId'>): void {
+    this.#lostHolds.add({ accountId: checkText('accountId', accountId), holdId: checkKnownId('holdId', holdId) })
+  }
+
   /** Charges work that no hold was placed for. Refuses when the balance does not cover it, unless `overage` says otherwise. */
   async charge(input: ChargeInput, call?: CallOptions<Transaction>): Promise<ChargeOutcome> {
     checkFields('charge', input, call)

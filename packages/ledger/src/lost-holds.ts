@@ -1,6 +1,6 @@
 import { LedgerOverloadedError, LedgerUnavailableError } from './errors.ts'
 
-/** A hold that may have been placed although the database did not say so. Nobody was told its id. */
+/** A hold that may have been placed although the database did not say so, or that its caller could not end. */
 interface LostHold {
   accountId: string
   holdId: string
@@ -14,12 +14,13 @@ const AT_ONCE = 500
 const LOST_MAX = 10_000
 
 /**
- * Gives holds back whose placement the database did not answer. Their callers cannot, without an id, and those of long work would
- * keep credits set aside for hours. Does not keep the process alive.
+ * Gives holds back whose placement the database did not answer, or their release. Callers cannot give back the former, without an
+ * id, and are done with the latter. Those of long work would keep credits set aside for hours. Does not keep the process alive.
  */
 export class LostHolds {
   readonly #release: (hold: LostHold) => Promise<unknown>
-  readonly #lost: LostHold[] = []
+  /** By account and id, as one may be told of repeatedly. */
+  readonly #lost = new Map<string, LostHold>()
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -29,8 +30,8 @@ export class LostHolds {
   }
 
   add(hold: LostHold): void {
-    if (this.#isClosed || this.#lost.length >= LOST_MAX) return
-    this.#lost.push(hold)
+    if (this.#isClosed || this.#lost.size >= LOST_MAX) return
+    this.#lost.set(JSON.stringify([hold.accountId, hold.holdId]), hold)
     this.#timer ??= this.#schedule()
   }
 
@@ -48,13 +49,13 @@ export class LostHolds {
    * transactions: there may be thousands, and their credits are missing meanwhile.
    */
   async #giveBack(): Promise<void> {
-    for (let count = 1; this.#lost.length > 0 && !this.#isClosed; count = AT_ONCE) {
-      const tried = this.#lost.slice(0, count)
-      const areAway = await Promise.all(tried.map((hold) => this.#release(hold).then(() => false, isOfDatabase)))
-      this.#lost.splice(0, tried.length, ...tried.filter((_, index) => areAway[index]))
+    for (let count = 1; this.#lost.size > 0 && !this.#isClosed; count = AT_ONCE) {
+      const tried = [...this.#lost].slice(0, count)
+      const areAway = await Promise.all(tried.map(([, hold]) => this.#release(hold).then(() => false, isOfDatabase)))
+      for (const [index, [key]] of tried.entries()) if (!areAway[index]) this.#lost.delete(key)
       if (areAway.includes(true)) break
     }
-    this.#timer = this.#lost.length > 0 && !this.#isClosed ? this.#schedule() : undefined
+    this.#timer = this.#lost.size > 0 && !this.#isClosed ? this.#schedule() : undefined
   }
 }
 
