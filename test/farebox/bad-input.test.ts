@@ -2,7 +2,7 @@ import { credits } from '@farebox/core'
 import { presets } from 'farebox'
 import { describe, expect, it } from 'vitest'
 import { type ApiAnswer, serveApi } from './api-client.ts'
-import { openAccount, openBox, openKey } from './open-box.ts'
+import { openAccount, openBox, openExpiredKey, openKey } from './open-box.ts'
 
 const ADMIN = 'admin-token'
 const chat = { message: 'hello' }
@@ -36,7 +36,7 @@ describe('a key', () => {
     ['is missing', async () => undefined],
     ['does not exist', async () => 'fbx_0000000000000000000000000000000000000000000'],
     ['has the prefix of another, and another secret', async ({ account }) => `${account.key.slice(0, -4)}0000`],
-    ['has expired', async ({ box, account }) => (await openKey(box, account.accountId, { expiresAt: 1_000 })).key],
+    ['has expired', async ({ box, account }) => (await openExpiredKey(box, account.accountId)).key],
     [
       'was revoked',
       async ({ box, account, api }) => {
@@ -150,7 +150,7 @@ describe('a key', () => {
     expect(await spent()).toBe(0n)
   })
 
-  it('is not made for an account below the minimum', async () => {
+  it('is not made for an account below the minimum, or with an end in the past', async () => {
     const { admin, box } = await open()
     const { account_id } = (await admin.post('/api/v1/admin/accounts', { name: 'Poor', credits: '4999.999999' })).body
     const refused = await admin.post('/api/v1/admin/keys', { account_id })
@@ -160,6 +160,8 @@ describe('a key', () => {
     })
     expect(await box.ledger.apiKeys(String(account_id))).toEqual([])
     await admin.post('/api/v1/admin/grants', { account_id, credits: '0.000001' })
+    const past = await admin.post('/api/v1/admin/keys', { account_id, expires_at: '2020-01-01T00:00:00Z' })
+    expect([past.status, fields(past)]).toEqual([422, ['expires_at']])
     expect((await admin.post('/api/v1/admin/keys', { account_id })).status).toBe(201)
   })
 })

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { tables } from '../../packages/ledger/src/tables.ts'
 import { prices } from '../compat/open-compat.ts'
 import { type ApiAnswer, type ApiClient, serveApi } from './api-client.ts'
-import { openAccount, openBox, openDriver, openKey, type TestAccount } from './open-box.ts'
+import { openAccount, openBox, openDriver, openExpiredKey, openKey, type TestAccount } from './open-box.ts'
 import { type Operation, readDocument, requests, sendRequest } from './operations.ts'
 
 const ADMIN = 'admin-token'
@@ -125,7 +125,7 @@ describe('whoever asks for an operation', () => {
     const { accountId } = ours
     const revoked = await openKey(box, accountId)
     await ledger.revokeApiKey({ accountId, apiKeyId: revoked.apiKeyId })
-    const expired = await openKey(box, accountId, { expiresAt: Date.now() - 1 })
+    const expired = await openExpiredKey(box, accountId)
     const rotated = await openKey(box, accountId)
     await ledger.rotateApiKey({ accountId, apiKeyId: rotated.apiKeyId, graceMs: 0 })
     const good = ours.key

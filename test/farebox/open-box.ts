@@ -135,3 +135,11 @@ export async function openKey(
   if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
   return { apiKeyId: made.apiKeyId, prefix: made.prefix, key: made.secret }
 }
+
+/** Another key of an account, which has expired. */
+export async function openExpiredKey(box: Farebox, accountId: string): Promise<Omit<TestAccount, 'accountId'>> {
+  const expiresAt = Date.now() + 200
+  const key = await openKey(box, accountId, { expiresAt })
+  await expect.poll(() => Date.now()).toBeGreaterThan(expiresAt)
+  return key
+}

@@ -160,7 +160,8 @@ describe('a ledger in Postgres', () => {
       const outcome = await ledger.createApiKey({ accountId, expiresAt, minimumBalance: credits(0) })
       return (outcome as { secret: string }).secret
     }
-    const [ended, good] = [await create(now), await create(now + 3_600_000)]
+    const [ended, good] = [await create(now + 1_000), await create(now + 3_600_000)]
+    await pool.query('SELECT pg_sleep(1)')
     for (const wrong of [now - 86_400_000, now + 86_400_000]) {
       const clock = vi.spyOn(Date, 'now').mockReturnValue(wrong)
       try {

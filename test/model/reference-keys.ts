@@ -27,6 +27,7 @@ export class ReferenceKeys {
       const { prefix, expiresAt, minimumBalance: requested } = input
       if (key) return exists('API key', apiKeyId)
       if (prefixes.has(prefix)) return exists('API key prefix', prefix)
+      if (expiresAt !== undefined && expiresAt <= now) return past(expiresAt)
       if (available < requested) return { status: 'refused', reason: 'insufficient_balance', available, requested } as Outcome
       this.#keys.set(apiKeyId, { prefix, expiresAt, isRevoked: false })
       prefixes.add(prefix)
@@ -61,4 +62,8 @@ function exists(what: string, id: string): Failure {
 
 function gone(how: string): Failure {
   return { status: 'failed', code: 'INVALID_INPUT', field: 'apiKeyId', problem: `names a key that ${how}: create another one` }
+}
+
+function past(expiresAt: number): Failure {
+  return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
 }

@@ -272,6 +272,7 @@ export interface CreateApiKeyInput extends Mutation {
   userId?: string
   /** The services that it may use. @defaultValue every service */
   services?: readonly KeyServiceInput[]
+  /** When it stops working, in epoch milliseconds, which must be in the future. @defaultValue never */
   expiresAt?: number
   /**
    * The available balance that the account needs. Its credit line does not count, since it is no sign that anybody has paid.

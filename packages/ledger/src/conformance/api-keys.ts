@@ -301,6 +301,7 @@ export function exerciseApiKeys(suite: Suite): void {
       await expectInvalid('services[0].costLimitPerRequest', services([{ service: 'gpt', costLimitPerRequest: -1n }]))
       await expectInvalid('services[0].enabled', services([{ service: 'gpt', enabled: 'no' }]))
       await expectInvalid('expiresAt', () => suite.ledger.createApiKey({ accountId, expiresAt: Number.NaN }))
+      await expectInvalid('expiresAt', () => suite.ledger.createApiKey({ accountId, expiresAt: suite.now }))
       await expectInvalid('minimumBalance', () => suite.ledger.createApiKey({ accountId, minimumBalance: -1n as never }))
       expect(await suite.ledger.apiKeys(accountId)).toEqual([])
     })

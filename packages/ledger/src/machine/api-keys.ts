@@ -12,6 +12,10 @@ export function createApiKey({ state, account, now }: Step, input: Operations['c
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key', id: apiKeyId })
   }
   if (state.keyPrefix(prefix)) return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key prefix', id: prefix })
+  if (input.expiresAt !== undefined && input.expiresAt <= now) {
+    const problem = `is not in the future: ${input.expiresAt}`
+    return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem })
+  }
   const available = microCredits(account.posted - account.held)
   if (available < input.minimumBalance) {
     return refuse({ status: 'refused', reason: 'insufficient_balance', available, requested: input.minimumBalance })
