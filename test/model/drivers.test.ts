@@ -2,6 +2,7 @@ import { Ledger } from '@farebox/ledger'
 import type { LedgerUnderTest, OpenLedger } from '@farebox/ledger/conformance'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../packages/ledger/src/operations.ts'
 import type { Rows } from '../../packages/ledger/src/rows.ts'
 import { rowsQuery } from '../../packages/ledger/src/rows-query.ts'
 import { openPostgres } from '../ledger/open-postgres.ts'
@@ -28,15 +29,21 @@ describe.each(drivers)('a ledger on %s', (_, open, parameters) => {
   test('does what the reference does, step for step', async () => {
     await fc.assert(
       fc.asyncProperty(histories, async (seeds) => {
-        const reference = await expectSameHistory(`run${runs++}`, seeds, (operations, now) => {
+        const commit = (operations: readonly Operation[], now: number) => {
           clock = now
           return underTest.driver.commit(operations)
-        })
+        }
+        const reference = await expectSameHistory(`run${runs++}`, seeds, commit, pendingTopUp)
         await expectSameRows(reference)
       }),
       parameters,
     )
   })
+
+  async function pendingTopUp(accountId: string): Promise<string | null> {
+    const [rows] = await underTest.driver.selectAll([rowsQuery('accounts', 'WHERE account_id = ?', [accountId])])
+    return (rows as Rows['accounts'][] | undefined)?.[0]?.alerts?.pendingTopUpId ?? null
+  }
 
   /** The rows at the end are what the reference says, and their books are in order. */
   async function expectSameRows(reference: ReferenceLedger): Promise<void> {

@@ -17,11 +17,13 @@ export const histories = fc.array(fc.noBias(fc.nat()), { minLength: 3, maxLength
  *
  * @param name    a name that no other history on the same storage has
  * @param commit  asks the real ledger, at a time of the store's clock
+ * @param pendingTopUp  the top-up that an account awaits there. Without it nobody can answer one
  */
 export async function expectSameHistory(
   name: string,
   seeds: readonly number[],
   commit: (operations: readonly Operation[], now: number) => Outcome[] | Promise<Outcome[]>,
+  pendingTopUp?: (accountId: string) => string | null | Promise<string | null>,
 ): Promise<ReferenceLedger> {
   const reference = new ReferenceLedger()
   const earlier: Operation[] = []
@@ -41,6 +43,11 @@ export async function expectSameHistory(
     const operations = batch.map((each) => each.operation)
     expect(await commit(operations, now), told(operations)).toEqual(batch.map(({ expected }) => expected))
     batch = []
+    if (!pendingTopUp) continue
+    for (const [accountId, account] of reference.accounts) {
+      const topUpId = await pendingTopUp(accountId)
+      expect(account.learnTopUp(topUpId), `${accountId} awaits the top-up ${topUpId} after ${told(operations)}`).toBe(true)
+    }
   }
   return reference
 }

@@ -21,7 +21,8 @@ const weights = {
   setBudget: 3,
   revokeGrant: 2,
   chargeback: 1,
-  setAlerts: 2,
+  setAlerts: 4,
+  cancelTopUp: 1,
   freezeAccount: 1,
   createApiKey: 1,
   rotateApiKey: 1,
@@ -99,10 +100,14 @@ export function randomOperation(
 }
 
 /** Most verbs are about something: where there is none yet, it is made first. */
-function possible(verb: keyof typeof weights, { grants, holds, workflows, usages }: ReferenceAccount): keyof typeof weights {
+function possible(
+  verb: keyof typeof weights,
+  { grants, holds, workflows, usages, topUpIds }: ReferenceAccount,
+): keyof typeof weights {
   if (grants.length === 0 && verb !== 'charge') return 'grant'
   if (holds.length === 0 && ['settleHold', 'extendHold', 'releaseHold'].includes(verb)) return 'placeHold'
   if (usages.length === 0 && ['refund', 'adjust'].includes(verb)) return 'charge'
+  if (topUpIds.length === 0 && verb === 'cancelTopUp') return 'setAlerts'
   return workflows.length === 0 && verb === 'closeWorkflow' ? 'openWorkflow' : verb
 }
 
@@ -192,6 +197,20 @@ class Draw {
     return this.choices.maybe(50, () => this.choices.oneOf(['one', 'other']))
   }
 
+  /** A grant to take back: where the grant of a top-up has not begun, often that. */
+  get takenBack(): string {
+    const { grants, awaitedGrantId } = this.account
+    return awaitedGrantId !== undefined && this.choices.happens(40)
+      ? awaitedGrantId
+      : this.known(grants.map(({ grantId }) => grantId))
+  }
+
+  /** Mostly the newest, since those before it are awaited no more. */
+  get topUpId(): string {
+    const { topUpIds } = this.account
+    return this.known(this.choices.happens(80) ? topUpIds.slice(-1) : topUpIds)
+  }
+
   get span(): number {
     return this.choices.oneOf(SPANS)
   }
@@ -224,7 +243,8 @@ class Draw {
 const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name] } = {
   grant(draw) {
     const { choices, now, span } = draw
-    const effectiveAt = choices.maybe(25, () => now + span - 10)
+    const topUpId = choices.maybe(draw.account.topUpIds.length > 0 ? 40 : 1, () => draw.topUpId)
+    const effectiveAt = choices.maybe(topUpId === undefined ? 25 : 50, () => now + span - 10)
     const expiresAt = choices.maybe(45, () => Math.max((effectiveAt ?? 0) + 1, now + draw.span - 5))
     return {
       grantId: draw.fresh(
@@ -245,6 +265,7 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
               times: choices.between(1, 3),
               ttlMs: choices.happens(50) ? draw.span : undefined,
             })),
+      topUpId,
     }
   },
   placeHold(draw) {
@@ -338,9 +359,10 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
     return {
       // Few, so that a threshold is often set to what it is.
       balanceLow: choices.maybe(60, () => credits(choices.oneOf([0, 60, 150]))),
-      topUp: choices.maybe(40, () => ({ at: credits(choices.oneOf([0, 60, 150])), amount: draw.amount(1, 50) })),
+      topUp: choices.maybe(70, () => ({ at: credits(choices.oneOf([0, 60, 150, 600, 2_000])), amount: draw.amount(1, 50) })),
     }
   },
+  cancelTopUp: (draw) => ({ topUpId: draw.topUpId }),
   setBudget(draw) {
     const { choices } = draw
     const { inputs: known } = draw.account.budgets
@@ -356,8 +378,8 @@ const inputs: { [Name in keyof typeof weights]: (draw: Draw) => Operations[Name]
       service: choices.maybe(30, () => choices.oneOf(SERVICES)),
     }
   },
-  revokeGrant: (draw) => ({ grantId: draw.known(draw.account.grants.map(({ grantId }) => grantId)) }),
-  chargeback: (draw) => ({ grantId: draw.known(draw.account.grants.map(({ grantId }) => grantId)) }),
+  revokeGrant: (draw) => ({ grantId: draw.takenBack }),
+  chargeback: (draw) => ({ grantId: draw.takenBack }),
   // Thawed more often than frozen, for a frozen account does little.
   freezeAccount: (draw) => ({ isFrozen: draw.choices.happens(30) }),
   createApiKey: (draw) => ({

@@ -2,12 +2,14 @@ import type { Operation, Operations, Outcome } from '../../packages/ledger/src/o
 import { ReferenceCorrections } from './reference-corrections.ts'
 import { ReferenceKeys } from './reference-keys.ts'
 import type { Answer } from './reference-ledger.ts'
-import { ANY_SERVICE, byAge, exists, missing, reserveIdOf } from './reference-things.ts'
+import { ANY_SERVICE, byAge, exists, missing, notAwaited, reserveIdOf } from './reference-things.ts'
 
 /** One account: what it was given, what it holds, what it used, and what it was asked. */
 export class ReferenceAccount extends ReferenceCorrections {
   readonly answers = new Map<string, Answer>()
   readonly #keys = new ReferenceKeys()
+  /** Of all top-ups that were ever asked for. */
+  readonly topUpIds: string[] = []
   #alerts: Operations['setAlerts'] = {}
   /** Their versions, of those that have one. */
   readonly #documents = new Map<string, number | undefined>()
@@ -24,9 +26,11 @@ export class ReferenceAccount extends ReferenceCorrections {
       this.letGrantHappen(next.grant)
     }
     this.letHoldsHappen(this.now)
+    this.#answerTopUp()
     this.#tellCrossings(before)
     before = this.balance
     const outcome = this.#decide(operation, prefixes)
+    this.#answerTopUp()
     if (this.hasHappened(operation, outcome) && operation.verb !== 'advance') {
       this.changedAt = this.now
       this.#tellCrossings(before)
@@ -74,6 +78,8 @@ export class ReferenceAccount extends ReferenceCorrections {
         return { status: 'set', budgetId: input.budgetId, replayed: false }
       case 'setAlerts':
         return this.#setAlerts(input)
+      case 'cancelTopUp':
+        return this.#cancelTopUp(input)
       case 'freezeAccount':
         this.freeze(input)
         return { status: 'set', isFrozen: input.isFrozen, replayed: false }
@@ -149,13 +155,40 @@ export class ReferenceAccount extends ReferenceCorrections {
     this.told.push({ type: 'balance_low', balance: String(this.balance), threshold: String(threshold) })
   }
 
-  /** Nobody answers a top-up here, so that it is the only one. */
+  /** While one top-up is awaited, no other is asked for. */
   #tellTopUp(before: bigint | undefined): void {
     const { topUp } = this.#alerts
-    if (!topUp || before === undefined || before < topUp.at || this.balance >= topUp.at) return
-    if (this.told.some(({ type }) => type === 'top_up_needed')) return
+    if (!topUp || before === undefined || before < topUp.at || this.balance >= topUp.at || this.topUp) return
+    this.topUp = {}
     const { at, amount } = topUp
     this.told.push({ type: 'top_up_needed', balance: String(this.balance), threshold: String(at), amount: String(amount) })
+  }
+
+  /** A top-up has come once its grant has begun. If it was too small, another is asked for. */
+  #answerTopUp(): void {
+    const { grantId } = this.topUp ?? {}
+    if (grantId === undefined || this.grants.some((grant) => grant.grantId === grantId && grant.state === 'pending')) return
+    this.topUp = undefined
+    this.#tellTopUp(this.#alerts.topUp?.at)
+  }
+
+  /** The grant that answers the awaited top-up, but has not begun. */
+  get awaitedGrantId(): string | undefined {
+    return this.topUp?.grantId
+  }
+
+  #cancelTopUp({ topUpId }: Operations['cancelTopUp']): Outcome {
+    if (this.topUp?.id !== topUpId) return notAwaited(topUpId)
+    this.topUp = undefined
+    return { status: 'cancelled', topUpId, replayed: false }
+  }
+
+  /** @param id  of the top-up that the ledger awaits @returns whether it awaits one if it should, and the same as long as it should */
+  learnTopUp(id: string | null): boolean {
+    if (!this.topUp || id === null) return !this.topUp && id === null
+    if (this.topUp.id === undefined && !this.topUpIds.includes(id)) this.topUpIds.push(id)
+    this.topUp.id ??= id
+    return this.topUp.id === id
   }
 
   #saveDocument({ kind, documentId }: Operations['saveDocument']): Outcome {

@@ -9,6 +9,7 @@ import {
   type Hold,
   least,
   missing,
+  notAwaited,
   outOfRange,
   type Part,
   positive,
@@ -26,6 +27,8 @@ export abstract class ReferenceGrants {
   readonly told: Told[] = []
   /** Charged beyond all grants. */
   debt = 0n
+  /** What was asked for because the balance was low, and has not come. Only the ledger knows its id, and tells it later. */
+  protected topUp: { id?: string; grantId?: string } | undefined
   protected readonly creditLimit: bigint
   protected readonly debtLimit: bigint
   protected now: number
@@ -111,11 +114,15 @@ export abstract class ReferenceGrants {
   }
 
   protected grant(input: Operations['grant']): Outcome {
-    const { grantId, amount, effectiveAt = this.now, expiresAt, rollover } = input
+    const { grantId, amount, effectiveAt = this.now, expiresAt, rollover, topUpId } = input
     if (this.grants.some((grant) => grant.grantId === grantId)) return exists('grant', grantId)
     if (this.wouldOverflow(amount)) return outOfRange('amount')
     if (expiresAt !== undefined && expiresAt <= this.now) {
       return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
+    }
+    if (topUpId !== undefined) {
+      if (this.topUp?.id !== topUpId || this.topUp.grantId !== undefined) return notAwaited(topUpId)
+      this.topUp.grantId = grantId
     }
     const grant: Grant = {
       grantId,
@@ -149,6 +156,7 @@ export abstract class ReferenceGrants {
     if (!grant) return missing('GRANT_NOT_FOUND', grantId)
     // One that is spent stays so: there is nothing to take back.
     const isOpen = grant.state !== 'ended' && grant.left > 0n
+    this.#giveUpTopUp(grant)
     const amount = microCredits(isOpen ? this.#end(grant) : 0n)
     return { status: 'revoked', grantId, amount, balance: this.balance, replayed: false }
   }
@@ -165,6 +173,7 @@ export abstract class ReferenceGrants {
     const sums = { recovered: 0n, held: 0n, owed: 0n }
     for (let grant: Grant | undefined = first; grant; grant = this.#carriedTo(grant)) {
       if (grant.isChargedBack) continue
+      this.#giveUpTopUp(grant)
       const spent = grant.state === 'pending' ? 0n : grant.amount - grant.left - grant.gone
       sums.recovered += grant.left
       sums.held += this.pinned(grant.grantId)
@@ -178,6 +187,11 @@ export abstract class ReferenceGrants {
     }
     const [recovered, held, owed] = [microCredits(sums.recovered), microCredits(sums.held), microCredits(sums.owed)]
     return { status: 'charged_back', grantId, recovered, held, owed, balance: this.balance, replayed: false }
+  }
+
+  /** A top-up does not come whose grant is taken back before it has begun. */
+  #giveUpTopUp({ grantId, state }: Grant): void {
+    if (state === 'pending' && this.topUp?.grantId === grantId) this.topUp = undefined
   }
 
   #carriedTo({ grantId }: Grant): Grant | undefined {

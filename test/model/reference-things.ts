@@ -167,3 +167,7 @@ export function outOfRange(field: string): Failure {
 export function invalid(field: string, problem: string): Failure {
   return { status: 'failed', code: 'INVALID_INPUT', field, problem }
 }
+
+export function notAwaited(topUpId: string): Failure {
+  return invalid('topUpId', `is not the pending top-up: ${topUpId}`)
+}
