@@ -113,6 +113,26 @@ describe('createFarebox', () => {
       'byAdapter of concurrency takes an object of options, received number',
     ],
     [
+      'a limit of an adapter that is misspelt',
+      { concurrency: { byAdapter: { openai: 20 } } },
+      'concurrency.byAdapter names "openai", which is no adapter: the adapters are simulated',
+    ],
+    ['a limit that is a text', { concurrency: { default: '20' } }, 'a limit must be at least 1, received "20"'],
+    ['waiting calls by a text', { concurrency: { waitingMax: '5' } }, 'waitingMax must not be below 0, received "5"'],
+    ['half a try', { retries: { triesMax: 1.5 } }, 'retries.triesMax must be a whole number, received 1.5'],
+    ['tries that are a text', { retries: { triesMax: '2' } }, 'retries.triesMax must be a whole number, received "2"'],
+    ['a deadline that is a text', { deadlines: { totalMs: '5' } }, 'deadlines.totalMs must be milliseconds from 0, received "5"'],
+    [
+      'a deadline of null',
+      { liveDeadlines: { finishMs: null } },
+      'liveDeadlines.finishMs must be milliseconds from 0, received null',
+    ],
+    ['a backoff that is a text', { retries: { backoffMs: '5' } }, 'retries.backoffMs must be milliseconds from 0, received "5"'],
+    ['a hedge after a text', { hedge: { afterMs: '5' } }, 'hedge.afterMs must be milliseconds from 0, or p95, received "5"'],
+    ['a share that is a text', { hedge: { afterMs: 5, share: '0.1' } }, 'share must be from 0 to 1, received "0.1"'],
+    ['a burst that is a text', { hedge: { afterMs: 5, burst: '5' } }, 'burst must be at least 1, received "5"'],
+    ['a time to drain that is a text', { drainMs: '5' }, 'drainMs must be milliseconds from 0, received "5"'],
+    [
       'a price of exports that is none',
       { focus: { seller: 'Acme', creditPrice: '0,001' } },
       'focus.creditPrice must be a decimal above 0',
@@ -295,6 +315,14 @@ describe('a workflow', () => {
     expect(said(() => Reflect.apply(mount, undefined, [box, { workflow: 'x', maxCredit: credits(5) }]))).toContain(
       'maxCredit: farebox() has no such option; known are workflow, configuration, maxCredits',
     )
+    const saidOf = (options: object) => said(() => mount(box, { workflow: 'x', ...options }))
+    const form = 'as bigint micro-credits: credits(5); received'
+    expect(saidOf({ maxCredits: 5 })).toBe(`maxCredits must be 0 or more, ${form} 5`)
+    expect(saidOf({ maxCredits: -1n })).toBe(`maxCredits must be 0 or more, ${form} -1`)
+    expect(saidOf({ reserve: '5' })).toBe(`reserve must be above 0, ${form} "5"`)
+    expect(saidOf({ reserve: credits(6), maxCredits: credits(5) })).toBe('reserve must not be above maxCredits')
+    expect(saidOf({ onError: console })).toBe('onError must be a function, received an object')
+    expect(saidOf({ reserve: credits(5), maxCredits: credits(5), onError: () => undefined })).toBe('nothing was said')
   })
 })
 
