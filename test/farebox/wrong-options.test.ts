@@ -269,6 +269,86 @@ describe('createFarebox', () => {
   })
 })
 
+const SID = `AC${'0'.repeat(32)}`
+const httpOnly = 'must be an absolute URL that begins with http: or https:'
+
+describe('an adapter', () => {
+  it.each<[string, (options: never) => unknown, object, string]>([
+    ['openai()', openai, { apiKey: 5 }, 'apiKey must be a text, received 5'],
+    ['openai()', openai, { baseURL: 'nope' }, `baseURL ${httpOnly}`],
+    ['openai()', openai, { baseURL: 'ws://example.com' }, `baseURL ${httpOnly}`],
+    ['openai()', openai, { baseURL: 5 }, 'baseURL must be a text, received 5'],
+    ['openai()', openai, { fetch: {} }, 'fetch must be a function, received an object'],
+    ['openai()', openai, { now: 5 }, 'now must be a function, received 5'],
+    ['openai()', openai, { client: null }, 'client must be an object, received null'],
+    ['openai()', openai, { client: OpenaiLike }, 'client must be an object, received a function'],
+    ['openai()', openai, { voice: ['alloy'] }, 'voice must be a text, received a list'],
+    ['openai()', openai, { websocket: true }, 'websocket must be an object, received true'],
+    ['openai()', openai, { api: 'response' }, 'api must be chat or responses, received "response"'],
+    ['openai()', openai, { transport: 'undici' }, 'transport must be sdk or fetch, received "undici"'],
+    ['openai()', openai, { models: { transscribe: 'whisper-2' } }, 'Did you mean transcribe?'],
+    ['openai()', openai, { models: 'whisper-2' }, 'models must be an object, received "whisper-2"'],
+    ['anthropic()', anthropic, { apiKey: 5 }, 'apiKey must be a text, received 5'],
+    ['anthropic()', anthropic, { models: { haiko: 'claude' } }, 'Did you mean haiku?'],
+    ['deepgram()', deepgram, { baseUrl: 'api.deepgram.com' }, `baseUrl ${httpOnly}`],
+    ['deepgram()', deepgram, { models: { listen: 'nova-3' } }, 'listen: deepgram({ models }) has no such option'],
+    ['elevenlabs()', elevenlabs, { apiKey: {} }, 'apiKey must be a text, received an object'],
+    ['elevenlabs()', elevenlabs, { models: { talk: 'v2' } }, 'talk: elevenlabs({ models }) has no such option'],
+    ['cartesia()', cartesia, { baseURL: '/v1' }, `baseURL ${httpOnly}`],
+    ['cartesia()', cartesia, { transport: 'ws' }, 'transport must be sse or websocket, received "ws"'],
+    ['cartesia()', cartesia, { models: { sing: 'sonic' } }, 'sing: cartesia({ models }) has no such option'],
+    ['twilio()', twilio, { accountSid: 5 }, 'accountSid must be a text, received 5'],
+    ['twilio()', twilio, { accountSid: SID, authToken: 5 }, 'authToken must be a text, received 5'],
+    ['twilio()', twilio, { baseUrl: 'localhost:80' }, `baseUrl ${httpOnly}`],
+    ['twilio()', twilio, { machineDetection: true }, 'machineDetection must be Enable or DetectMessageEnd, received true'],
+    ['twilio()', twilio, { pollMs: '5' }, 'pollMs must be more than zero, received 5'],
+    ['livekit()', livekit, { url: 5 }, 'url must be a text, received 5'],
+    ['livekit()', livekit, { url: 'mine.livekit.cloud' }, 'url must be an absolute URL that begins with https: or wss:'],
+    ['livekit()', livekit, { requestTimeoutSeconds: Number.NaN }, 'requestTimeoutSeconds must be a number of 0 or more'],
+    ['undiciFetch()', undiciFetch, { connections: 0 }, 'connections must be a number of 1 or more, received 0'],
+    ['undiciFetch()', undiciFetch, { keepAliveMs: '5' }, 'keepAliveMs must be a number of 1 or more, received "5"'],
+    ['undiciFetch()', undiciFetch, { dispatcher: 5 }, 'dispatcher must be an object, received 5'],
+    ['simulated()', simulated, { name: 5 }, 'name must be a text, received 5'],
+    ['simulated()', simulated, { seed: 'x' }, 'seed must be a number, received "x"'],
+    ['simulated()', simulated, { services: 'gpt' }, 'services must be a list, received "gpt"'],
+    ['simulated()', simulated, { pauseMs: '5' }, 'pauseMs must be a number of 0 or more, received "5"'],
+    ['simulated()', simulated, { callSeconds: Number.NaN }, 'callSeconds must be a number of 0 or more, received NaN'],
+    ['simulated()', simulated, { priceDelayMs: -1 }, 'priceDelayMs must be a number of 0 or more, received -1'],
+    ['simulated()', simulated, { recordsMax: 'all' }, 'recordsMax must be a number of 0 or more, received "all"'],
+    ['simulated()', simulated, { sleep: 5 }, 'sleep must be a function, received 5'],
+    ['simulated()', simulated, { latencyMs: '5' }, 'latencyMs must be milliseconds, or { median, p95 }'],
+    ['simulated()', simulated, { latencyMs: { median: '5', p95: 9 } }, 'latencyMs must be milliseconds, or { median, p95 }'],
+    ['simulated()', simulated, { failures: 'stall' }, 'failures must be an object, received "stall"'],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': { kind: 'down' } } },
+      'kind of the failures of gpt-4o must be one of rate_limited, overloaded',
+    ],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': 'stall' } },
+      'failures of gpt-4o takes an object of options, received string',
+    ],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': { kind: 'stall', afterPart: 2 } } },
+      'afterPart: failures of gpt-4o has no such option; known are kind, status, retryAfterMs, providerCode, afterParts',
+    ],
+  ])('of %s is refused with options that are wrong, and says what is right: %#', (_, make, options, message) => {
+    expect(said(() => make(options as never))).toContain(message)
+  })
+
+  it('whose key and address are empty is made, and off', () => {
+    expect(livekit({ url: '', apiKey: '', apiSecret: '' }).availability).toMatchObject({ status: 'disabled' })
+    expect(openai({ apiKey: null as never }).availability).toMatchObject({ status: 'disabled' })
+  })
+})
+
+class OpenaiLike {}
+
 describe('options of routes', () => {
   it.each<[string, object, string]>([
     ['limits that are a number', { limits: 60 }, 'limits takes an object of options, received number'],
