@@ -308,7 +308,8 @@ describe('a mistake of the caller', () => {
       response.writeHead(503).end()
     })
     const usage = { service_type: 'gpt', provider: 'gpt-4o', unit_type: 'tokens', ...fields } as const
-    await expect(createClient({ baseUrl: url, apiKey: 'k', ...options }).workflows.usage('w', usage)).rejects.toThrow(TypeError)
+    const ask = async () => createClient({ baseUrl: url, apiKey: 'k', ...options }).workflows.usage('w', usage)
+    await expect(ask()).rejects.toThrow(TypeError)
     expect(requests).toBe(0)
   })
 
@@ -316,9 +317,41 @@ describe('a mistake of the caller', () => {
     [Number.NaN, 'retries must be a number, received NaN'],
     ['many', 'retries must be a number, received "many"'],
     [3n, 'retries must be a number, received 3'],
+    [-1, 'retries must be a whole number from 0, received -1'],
+    [1.5, 'retries must be a whole number from 0, received 1.5'],
   ])('is named with what was received: retries of %s', async (retries, message) => {
-    const client = createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', retries: retries as number })
-    await expect(client.credits()).rejects.toThrow(new TypeError(message))
+    const wrong = { retries: retries as number }
+    expect(() => createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', ...wrong })).toThrow(new TypeError(message))
+    const client = createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k' })
+    await expect(client.credits(wrong)).rejects.toThrow(new TypeError(message))
+  })
+})
+
+describe('a client', () => {
+  it.each<[object, string]>([
+    [{ fetch: 5 }, 'fetch must be a function, received number'],
+    [{ timeoutMs: '30s' }, 'timeoutMs must be a number, received "30s"'],
+    [{ timeoutMs: 0 }, 'timeoutMs must be above 0, received 0; Infinity for no limit'],
+    [{ timeoutMs: -5 }, 'timeoutMs must be above 0, received -5; Infinity for no limit'],
+    [{ baseUrl: 5 }, 'baseUrl must be where the API is mounted, such as https://example.com, received 5'],
+    [{ baseUrl: 'https://me:secret@example.com' }, 'baseUrl must not have a user or a password'],
+  ])('is not made with %j, to which no request could be sent', (options, message) => {
+    const make = () => createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', ...options } as never)
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(message)
+    expect(make).not.toThrow('secret')
+  })
+
+  it.each([undefined, null, {}])('asks for nothing by the id %s', async (id) => {
+    let requests = 0
+    const fetch = async () => {
+      requests++
+      return new Response('{}')
+    }
+    const client = createClient({ baseUrl: 'http://127.0.0.1', apiKey: 'k', fetch })
+    await expect(async () => client.workflows.close(id as never)).rejects.toThrow('an id was expected')
+    await expect(async () => client.agents.chat(id as never, { message: 'Hello' })).rejects.toThrow('an id was expected')
+    expect(requests).toBe(0)
   })
 })
 

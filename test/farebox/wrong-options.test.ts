@@ -113,6 +113,26 @@ describe('createFarebox', () => {
       'byAdapter of concurrency takes an object of options, received number',
     ],
     [
+      'a limit of an adapter that is misspelt',
+      { concurrency: { byAdapter: { openai: 20 } } },
+      'concurrency.byAdapter names "openai", which is no adapter: the adapters are simulated',
+    ],
+    ['a limit that is a text', { concurrency: { default: '20' } }, 'a limit must be at least 1, received "20"'],
+    ['waiting calls by a text', { concurrency: { waitingMax: '5' } }, 'waitingMax must not be below 0, received "5"'],
+    ['half a try', { retries: { triesMax: 1.5 } }, 'retries.triesMax must be a whole number, received 1.5'],
+    ['tries that are a text', { retries: { triesMax: '2' } }, 'retries.triesMax must be a whole number, received "2"'],
+    ['a deadline that is a text', { deadlines: { totalMs: '5' } }, 'deadlines.totalMs must be milliseconds from 0, received "5"'],
+    [
+      'a deadline of null',
+      { liveDeadlines: { finishMs: null } },
+      'liveDeadlines.finishMs must be milliseconds from 0, received null',
+    ],
+    ['a backoff that is a text', { retries: { backoffMs: '5' } }, 'retries.backoffMs must be milliseconds from 0, received "5"'],
+    ['a hedge after a text', { hedge: { afterMs: '5' } }, 'hedge.afterMs must be milliseconds from 0, or p95, received "5"'],
+    ['a share that is a text', { hedge: { afterMs: 5, share: '0.1' } }, 'share must be from 0 to 1, received "0.1"'],
+    ['a burst that is a text', { hedge: { afterMs: 5, burst: '5' } }, 'burst must be at least 1, received "5"'],
+    ['a time to drain that is a text', { drainMs: '5' }, 'drainMs must be milliseconds from 0, received "5"'],
+    [
       'a price of exports that is none',
       { focus: { seller: 'Acme', creditPrice: '0,001' } },
       'focus.creditPrice must be a decimal above 0',
@@ -249,6 +269,86 @@ describe('createFarebox', () => {
   })
 })
 
+const SID = `AC${'0'.repeat(32)}`
+const httpOnly = 'must be an absolute URL that begins with http: or https:'
+
+describe('an adapter', () => {
+  it.each<[string, (options: never) => unknown, object, string]>([
+    ['openai()', openai, { apiKey: 5 }, 'apiKey must be a text, received 5'],
+    ['openai()', openai, { baseURL: 'nope' }, `baseURL ${httpOnly}`],
+    ['openai()', openai, { baseURL: 'ws://example.com' }, `baseURL ${httpOnly}`],
+    ['openai()', openai, { baseURL: 5 }, 'baseURL must be a text, received 5'],
+    ['openai()', openai, { fetch: {} }, 'fetch must be a function, received an object'],
+    ['openai()', openai, { now: 5 }, 'now must be a function, received 5'],
+    ['openai()', openai, { client: null }, 'client must be an object, received null'],
+    ['openai()', openai, { client: OpenaiLike }, 'client must be an object, received a function'],
+    ['openai()', openai, { voice: ['alloy'] }, 'voice must be a text, received a list'],
+    ['openai()', openai, { websocket: true }, 'websocket must be an object, received true'],
+    ['openai()', openai, { api: 'response' }, 'api must be chat or responses, received "response"'],
+    ['openai()', openai, { transport: 'undici' }, 'transport must be sdk or fetch, received "undici"'],
+    ['openai()', openai, { models: { transscribe: 'whisper-2' } }, 'Did you mean transcribe?'],
+    ['openai()', openai, { models: 'whisper-2' }, 'models must be an object, received "whisper-2"'],
+    ['anthropic()', anthropic, { apiKey: 5 }, 'apiKey must be a text, received 5'],
+    ['anthropic()', anthropic, { models: { haiko: 'claude' } }, 'Did you mean haiku?'],
+    ['deepgram()', deepgram, { baseUrl: 'api.deepgram.com' }, `baseUrl ${httpOnly}`],
+    ['deepgram()', deepgram, { models: { listen: 'nova-3' } }, 'listen: deepgram({ models }) has no such option'],
+    ['elevenlabs()', elevenlabs, { apiKey: {} }, 'apiKey must be a text, received an object'],
+    ['elevenlabs()', elevenlabs, { models: { talk: 'v2' } }, 'talk: elevenlabs({ models }) has no such option'],
+    ['cartesia()', cartesia, { baseURL: '/v1' }, `baseURL ${httpOnly}`],
+    ['cartesia()', cartesia, { transport: 'ws' }, 'transport must be sse or websocket, received "ws"'],
+    ['cartesia()', cartesia, { models: { sing: 'sonic' } }, 'sing: cartesia({ models }) has no such option'],
+    ['twilio()', twilio, { accountSid: 5 }, 'accountSid must be a text, received 5'],
+    ['twilio()', twilio, { accountSid: SID, authToken: 5 }, 'authToken must be a text, received 5'],
+    ['twilio()', twilio, { baseUrl: 'localhost:80' }, `baseUrl ${httpOnly}`],
+    ['twilio()', twilio, { machineDetection: true }, 'machineDetection must be Enable or DetectMessageEnd, received true'],
+    ['twilio()', twilio, { pollMs: '5' }, 'pollMs must be more than zero, received 5'],
+    ['livekit()', livekit, { url: 5 }, 'url must be a text, received 5'],
+    ['livekit()', livekit, { url: 'mine.livekit.cloud' }, 'url must be an absolute URL that begins with https: or wss:'],
+    ['livekit()', livekit, { requestTimeoutSeconds: Number.NaN }, 'requestTimeoutSeconds must be a number of 0 or more'],
+    ['undiciFetch()', undiciFetch, { connections: 0 }, 'connections must be a number of 1 or more, received 0'],
+    ['undiciFetch()', undiciFetch, { keepAliveMs: '5' }, 'keepAliveMs must be a number of 1 or more, received "5"'],
+    ['undiciFetch()', undiciFetch, { dispatcher: 5 }, 'dispatcher must be an object, received 5'],
+    ['simulated()', simulated, { name: 5 }, 'name must be a text, received 5'],
+    ['simulated()', simulated, { seed: 'x' }, 'seed must be a number, received "x"'],
+    ['simulated()', simulated, { services: 'gpt' }, 'services must be a list, received "gpt"'],
+    ['simulated()', simulated, { pauseMs: '5' }, 'pauseMs must be a number of 0 or more, received "5"'],
+    ['simulated()', simulated, { callSeconds: Number.NaN }, 'callSeconds must be a number of 0 or more, received NaN'],
+    ['simulated()', simulated, { priceDelayMs: -1 }, 'priceDelayMs must be a number of 0 or more, received -1'],
+    ['simulated()', simulated, { recordsMax: 'all' }, 'recordsMax must be a number of 0 or more, received "all"'],
+    ['simulated()', simulated, { sleep: 5 }, 'sleep must be a function, received 5'],
+    ['simulated()', simulated, { latencyMs: '5' }, 'latencyMs must be milliseconds, or { median, p95 }'],
+    ['simulated()', simulated, { latencyMs: { median: '5', p95: 9 } }, 'latencyMs must be milliseconds, or { median, p95 }'],
+    ['simulated()', simulated, { failures: 'stall' }, 'failures must be an object, received "stall"'],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': { kind: 'down' } } },
+      'kind of the failures of gpt-4o must be one of rate_limited, overloaded',
+    ],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': 'stall' } },
+      'failures of gpt-4o takes an object of options, received string',
+    ],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': { kind: 'stall', afterPart: 2 } } },
+      'afterPart: failures of gpt-4o has no such option; known are kind, status, retryAfterMs, providerCode, afterParts',
+    ],
+  ])('of %s is refused with options that are wrong, and says what is right: %#', (_, make, options, message) => {
+    expect(said(() => make(options as never))).toContain(message)
+  })
+
+  it('whose key and address are empty is made, and off', () => {
+    expect(livekit({ url: '', apiKey: '', apiSecret: '' }).availability).toMatchObject({ status: 'disabled' })
+    expect(openai({ apiKey: null as never }).availability).toMatchObject({ status: 'disabled' })
+  })
+})
+
+class OpenaiLike {}
+
 describe('options of routes', () => {
   it.each<[string, object, string]>([
     ['limits that are a number', { limits: 60 }, 'limits takes an object of options, received number'],
@@ -295,6 +395,14 @@ describe('a workflow', () => {
     expect(said(() => Reflect.apply(mount, undefined, [box, { workflow: 'x', maxCredit: credits(5) }]))).toContain(
       'maxCredit: farebox() has no such option; known are workflow, configuration, maxCredits',
     )
+    const saidOf = (options: object) => said(() => mount(box, { workflow: 'x', ...options }))
+    const form = 'as bigint micro-credits: credits(5); received'
+    expect(saidOf({ maxCredits: 5 })).toBe(`maxCredits must be 0 or more, ${form} 5`)
+    expect(saidOf({ maxCredits: -1n })).toBe(`maxCredits must be 0 or more, ${form} -1`)
+    expect(saidOf({ reserve: '5' })).toBe(`reserve must be above 0, ${form} "5"`)
+    expect(saidOf({ reserve: credits(6), maxCredits: credits(5) })).toBe('reserve must not be above maxCredits')
+    expect(saidOf({ onError: console })).toBe('onError must be a function, received an object')
+    expect(saidOf({ reserve: credits(5), maxCredits: credits(5), onError: () => undefined })).toBe('nothing was said')
   })
 })
 

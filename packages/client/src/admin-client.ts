@@ -40,7 +40,7 @@ export interface AdminClientOptions extends ConnectionOptions {
 /**
  * Creates a client of the admin routes: accounts, grants, refunds, keys and budgets.
  *
- * @throws {TypeError} an option is unknown, `baseUrl` is not an address, or `adminToken` is missing or malformed
+ * @throws {TypeError} an option is unknown or wrong, `baseUrl` is not an address, or `adminToken` is missing or malformed
  * @example
  * const admin = createAdminClient({ baseUrl: 'https://example.com', adminToken })
  * const { account_id } = await admin.createAccount({ name: 'Ada', credits: 10_000 })

@@ -31,7 +31,7 @@ export interface PlannedWork {
  *
  * Each POST carries an idempotency key, so a retry after a dropped connection does not charge twice.
  *
- * @throws {TypeError} an option is unknown, `baseUrl` is not an address, or `apiKey` is missing or malformed
+ * @throws {TypeError} an option is unknown or wrong, `baseUrl` is not an address, or `apiKey` is missing or malformed
  * @example
  * const client = createClient({ baseUrl: 'https://example.com', apiKey: 'fbx_your_key' })
  * const agent = await client.agents.create({ business_logic_adapter: 'languagelearning' })

@@ -66,9 +66,13 @@ export class Transport {
   readonly #baseUrl: string
   readonly #authorization: string
 
-  /** @throws {TypeError} an option is unknown, `baseUrl` is not an address, or the secret is missing or cannot be sent in a header */
+  /** @throws {TypeError} an option is unknown or wrong, `baseUrl` is not an address, or the secret is missing or cannot be sent in a header */
   constructor(connection: ConnectionOptions, name: 'apiKey' | 'adminToken', secret: string) {
     checkNames(connection, name)
+    const { fetch, retries, timeoutMs } = connection
+    if (fetch && typeof fetch !== 'function') throw new TypeError(`fetch must be a function, received ${typeof fetch}`)
+    checkRetries(retries ?? RETRIES)
+    checkTimeout(timeoutMs ?? TIMEOUT_MS)
     this.#connection = connection
     this.#baseUrl = checkBaseUrl(connection.baseUrl).replace(/\/+$/, '')
     this.#authorization = `Bearer ${checkSecret(name, secret)}`
@@ -116,8 +120,8 @@ export class Transport {
     answered: (attempt: Attempt) => Promise<Answer>,
   ): Promise<Answer> {
     checkRequestNames(options)
-    const retries = checkNumber('retries', options.retries ?? this.#connection.retries ?? RETRIES)
-    const timeoutMs = checkNumber('timeoutMs', options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS)
+    const retries = checkRetries(options.retries ?? this.#connection.retries ?? RETRIES)
+    const timeoutMs = checkTimeout(options.timeoutMs ?? this.#connection.timeoutMs ?? TIMEOUT_MS)
     const idempotencyKey = request.method === 'POST' ? (options.idempotencyKey ?? newIdempotencyKey()) : undefined
     for (let failures = 1; ; failures++) {
       const attempt = new Attempt(request, { signal: options.signal, timeoutMs, idempotencyKey })
@@ -162,10 +166,26 @@ export class Transport {
 function checkBaseUrl(url: string): string {
   // In a browser, an address may be relative to the page.
   const isAddress =
-    /^https?:\/\/[^\s/]/i.test(url) || (url !== undefined && typeof location !== 'undefined' && !url.includes(':'))
+    typeof url === 'string' && (/^https?:\/\/[^\s/]/i.test(url) || (typeof location !== 'undefined' && !url.includes(':')))
+  // `fetch` sends nothing to an address with a user or a password. The error does not quote it.
+  if (isAddress && /^[^/]*\/\/[^/]*@/.test(url))
+    throw new TypeError('baseUrl must not have a user or a password, since no request can be sent to it')
   // The path of a request after a query, a fragment or a blank would be part of it.
   if (isAddress && !/[?#]|\s$/.test(url)) return url
   throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
+}
+
+/** One of less than none, or of a part, is a mistake. `Infinity` is a choice. */
+function checkRetries(retries: number): number {
+  checkNumber('retries', retries)
+  if (retries >= 0 && (Number.isInteger(retries) || retries === Number.POSITIVE_INFINITY)) return retries
+  throw new TypeError(`retries must be a whole number from 0, received ${retries}`)
+}
+
+/** In no time nothing is answered, though the server may have begun to work. */
+function checkTimeout(timeoutMs: number): number {
+  if (checkNumber('timeoutMs', timeoutMs) > 0) return timeoutMs
+  throw new TypeError(`timeoutMs must be above 0, received ${timeoutMs}; Infinity for no limit`)
 }
 
 /**
@@ -284,7 +304,9 @@ function errorOf(response: Response, answer: unknown, { idempotencyKey }: Attemp
 
 /** Encodes an id as one segment of a path. Throws on what would lead elsewhere, such as `..`, because it cannot be an id. */
 export function segment(id: string): string {
-  if (id === '' || id === '.' || id === '..') throw new TypeError(`an id was expected, received ${JSON.stringify(id)}`)
+  // One that is missing would ask for the id `undefined`.
+  if (typeof id !== 'string' || id === '' || id === '.' || id === '..')
+    throw new TypeError(`an id was expected, received ${JSON.stringify(id)}`)
   return encodeURIComponent(id)
 }
 

@@ -6,11 +6,17 @@ import { InvalidOptionError } from './errors.ts'
  *
  * @throws {InvalidOptionError} the message names the option, what it must be, and what was received
  */
-export function checkOptionType(name: string, value: unknown, type: 'boolean' | 'function'): void {
-  if (value === undefined || typeof value === type) return
-  throw new InvalidOptionError(
-    `${name} must be ${type === 'boolean' ? 'true or false' : 'a function'}, received ${describeOption(value)}`,
-  )
+export function checkOptionType(name: string, value: unknown, type: 'boolean' | 'function' | 'text' | 'object'): void {
+  if (value === undefined) return
+  const { is, words } = types[type]
+  if (!is(value)) throw new InvalidOptionError(`${name} must be ${words}, received ${describeOption(value)}`)
+}
+
+const types = {
+  boolean: { is: (value: unknown) => typeof value === 'boolean', words: 'true or false' },
+  function: { is: (value: unknown) => typeof value === 'function', words: 'a function' },
+  text: { is: (value: unknown) => typeof value === 'string', words: 'a text' },
+  object: { is: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value), words: 'an object' },
 }
 
 /** An option's value, for a message: objects and functions are only named, since they may hold secrets. */

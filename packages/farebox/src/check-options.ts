@@ -77,8 +77,19 @@ export function checkOptions(options: FareboxOptions): ProviderNames {
     names.check(adapter.configuration, option)
   }
   checkTimes(options)
+  checkLimitedAdapters(options)
   checkParts(options)
   return names
+}
+
+/** A limit under a misspelt name would limit nobody. */
+function checkLimitedAdapters({ concurrency, providers }: FareboxOptions): void {
+  const names = providers.map(({ name }) => name)
+  for (const name of Object.keys(concurrency?.byAdapter ?? {})) {
+    if (names.includes(name)) continue
+    const adapters = `the adapters are ${names.join(', ')}`
+    throw new InvalidOptionError(`concurrency.byAdapter names ${JSON.stringify(name)}, which is no adapter: ${adapters}`)
+  }
 }
 
 /** Rejects what would be called only later, and then fail, or silently do nothing. */

@@ -1,4 +1,4 @@
-import { checkOptionNames, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, describeOption, InvalidOptionError } from '@farebox/core'
 import type { Deadlines, Retries } from '@farebox/router'
 import type { LiveDeadlines } from './call-runner.ts'
 import type { FareboxOptions } from './farebox.ts'
@@ -37,16 +37,22 @@ export function checkTimes({
   const { triesMax = 1, ...waits } = retries
   for (const [option, times] of Object.entries({ deadlines, liveDeadlines, retries: waits })) {
     for (const [field, value] of Object.entries(times)) {
-      if (value === undefined || value >= 0) continue
-      throw new InvalidOptionError(`${option}.${field} must be milliseconds from 0, received ${value}`)
+      if (value === undefined || isTime(value)) continue
+      throw new InvalidOptionError(`${option}.${field} must be milliseconds from 0, received ${describeOption(value)}`)
     }
   }
   const { totalMs = 0 } = deadlines
   // The hold of a call outlives its deadline, so the deadline must be finite.
   if (totalMs > TIMER_MS_MAX)
     throw new InvalidOptionError(`deadlines.totalMs must be at most ${TIMER_MS_MAX}, received ${totalMs}`)
-  if (hedge && hedge.afterMs !== 'p95' && !(hedge.afterMs >= 0))
-    throw new InvalidOptionError(`hedge.afterMs must be milliseconds from 0, or p95, received ${hedge.afterMs}`)
-  if (!(drainMs >= 0)) throw new InvalidOptionError(`drainMs must be milliseconds from 0, received ${drainMs}`)
-  if (!(triesMax >= 1)) throw new InvalidOptionError(`retries.triesMax must be at least 1, received ${triesMax}`)
+  if (hedge && hedge.afterMs !== 'p95' && !isTime(hedge.afterMs))
+    throw new InvalidOptionError(`hedge.afterMs must be milliseconds from 0, or p95, received ${describeOption(hedge.afterMs)}`)
+  if (!isTime(drainMs)) throw new InvalidOptionError(`drainMs must be milliseconds from 0, received ${describeOption(drainMs)}`)
+  if (!(triesMax >= 1)) throw new InvalidOptionError(`retries.triesMax must be at least 1, received ${describeOption(triesMax)}`)
+  if (!(Number.isInteger(triesMax) || triesMax === Number.POSITIVE_INFINITY))
+    throw new InvalidOptionError(`retries.triesMax must be a whole number, received ${describeOption(triesMax)}`)
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0
 }

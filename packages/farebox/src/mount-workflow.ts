@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type Credits, checkOptionNames, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, checkOptionType, describeOption, InvalidOptionError } from '@farebox/core'
 import type { AuthenticatedKey } from '@farebox/ledger'
 import { checkServiceConfiguration, type ServiceConfiguration } from '@farebox/router'
 import { CallerLeftError, WorkflowClosedError } from './errors.ts'
@@ -31,7 +31,10 @@ const known: Record<keyof MountOptions, true> = {
   onError: true,
 }
 
-/** @throws {InvalidOptionError} the workflow has no name, an option is unknown, or its configuration is incomplete or names an unknown provider */
+/**
+ * @throws {InvalidOptionError} the workflow has no name, an option is unknown, an amount is none, or its configuration is incomplete
+ *   or names an unknown provider
+ */
 export function checkMount(box: Farebox, options: MountOptions): void {
   const { workflow, configuration } = options ?? {}
   if (typeof workflow !== 'string' || workflow === '') {
@@ -40,9 +43,23 @@ export function checkMount(box: Farebox, options: MountOptions): void {
     )
   }
   checkOptionNames(options, known, 'farebox()')
+  checkAmounts(options)
+  checkOptionType('onError', options.onError, 'function')
   if (configuration === undefined) return
   checkServiceConfiguration(configuration)
   box.providerNames.check(configuration)
+}
+
+/** Otherwise each request would fail, and its caller be told of a field that the host set. */
+function checkAmounts({ maxCredits, reserve }: MountOptions): void {
+  const isAmount = (value: unknown) => typeof value === 'bigint' && value >= 0n
+  const form = 'as bigint micro-credits: credits(5); received'
+  if (maxCredits !== undefined && !isAmount(maxCredits))
+    throw new InvalidOptionError(`maxCredits must be 0 or more, ${form} ${describeOption(maxCredits)}`)
+  if (reserve === undefined) return
+  if (!isAmount(reserve) || reserve === 0n)
+    throw new InvalidOptionError(`reserve must be above 0, ${form} ${describeOption(reserve)}`)
+  if (maxCredits !== undefined && reserve > maxCredits) throw new InvalidOptionError('reserve must not be above maxCredits')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { describeOption, InvalidOptionError } from '@farebox/core'
 import { startTimer } from './leash.ts'
 
 /** How many concurrent attempts each adapter gets. */
@@ -53,10 +53,11 @@ export function createConcurrency(options: ConcurrencyOptions = {}): Concurrency
   if (misplaced !== undefined)
     throw new InvalidOptionError(`${misplaced} is no option of concurrency: use default, byAdapter: { openai: 20 }, waitingMax`)
   for (const limit of [otherwise ?? 1, ...Object.values(byAdapter)]) {
-    if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidOptionError(`a limit must be at least 1, received ${limit}`)
+    if (Number.isSafeInteger(limit) && limit >= 1) continue
+    throw new InvalidOptionError(`a limit must be at least 1, received ${describeOption(limit)}`)
   }
-  if (waitingMax !== undefined && !(waitingMax >= 0))
-    throw new InvalidOptionError(`waitingMax must not be below 0, received ${waitingMax}`)
+  if (waitingMax !== undefined && !(typeof waitingMax === 'number' && waitingMax >= 0))
+    throw new InvalidOptionError(`waitingMax must not be below 0, received ${describeOption(waitingMax)}`)
   const gates = new Map<string, Gate>()
 
   function gateOf(adapter: string): Gate | undefined {

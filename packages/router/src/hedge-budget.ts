@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { describeOption, InvalidOptionError } from '@farebox/core'
 
 /** Limits hedging to a share of requests. All requests share one budget, so that hedging cannot double the load. */
 export interface HedgeBudget {
@@ -24,8 +24,10 @@ export interface HedgeBudgetOptions {
  * @throws {InvalidOptionError} `share` is not from 0 to 1, or `burst` is below 1
  */
 export function createHedgeBudget({ share = 0.05, burst = 10 }: HedgeBudgetOptions = {}): HedgeBudget {
-  if (!(share >= 0 && share <= 1)) throw new InvalidOptionError(`share must be from 0 to 1, received ${share}`)
-  if (!(burst >= 1)) throw new InvalidOptionError(`burst must be at least 1, received ${burst}`)
+  if (!(typeof share === 'number' && share >= 0 && share <= 1))
+    throw new InvalidOptionError(`share must be from 0 to 1, received ${describeOption(share)}`)
+  if (!(typeof burst === 'number' && burst >= 1))
+    throw new InvalidOptionError(`burst must be at least 1, received ${describeOption(burst)}`)
   let saved = 0
   return {
     earn() {

@@ -82,7 +82,7 @@ export function availabilityOf(given: {
   secrets: readonly (string | undefined)[]
   reason: string
 }): Availability {
-  const isComplete = given.secrets.every((secret) => secret !== undefined && secret.trim() !== '')
+  const isComplete = given.secrets.every((secret) => Boolean(secret?.trim()))
   return given.client !== undefined || isComplete ? { status: 'ready' } : { status: 'disabled', reason: given.reason }
 }
 

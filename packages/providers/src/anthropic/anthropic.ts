@@ -1,5 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type AnthropicClient, type AnthropicConnection, loadAnthropicClient } from './anthropic-client.ts'
 import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
@@ -52,6 +53,8 @@ const OUTPUT_TOKENS_MAX = 4_096
  */
 export function anthropic(options: AnthropicOptions): ProviderAdapter {
   checkOptionNames(options, known, 'anthropic()')
+  checkAdapterOptions(options)
+  checkOptionNames(options.models ?? {}, { haiku: true }, 'anthropic({ models })')
   const name = options.name ?? 'anthropic'
   const offers = options.offers ?? anthropicOffers(options.models)
   const availability = availabilityOf({

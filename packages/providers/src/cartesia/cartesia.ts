@@ -1,5 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type CartesiaClient, type CartesiaConnection, loadCartesiaClient, pinnedHeaders } from './cartesia-client.ts'
 import { CARTESIA_VOICE, type CartesiaModels, cartesiaModels, cartesiaOffers } from './cartesia-offers.ts'
@@ -59,6 +60,9 @@ const known: Record<keyof CartesiaOptions, true> = {
  */
 export function cartesia(options: CartesiaOptions): ProviderAdapter {
   checkOptionNames(options, known, 'cartesia()')
+  checkAdapterOptions(options)
+  checkOptionNames(options.models ?? {}, { speak: true, transcribe: true, listen: true }, 'cartesia({ models })')
+  checkChoice('transport', options.transport, ['sse', 'websocket'])
   const name = options.name ?? 'cartesia'
   const models = cartesiaModels(options.models)
   const defaults = { voice: options.voice ?? CARTESIA_VOICE, transport: options.transport ?? 'sse' }

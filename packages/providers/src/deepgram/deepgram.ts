@@ -1,5 +1,6 @@
 import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type DeepgramClient, type DeepgramConnection, loadDeepgramClient } from './deepgram-client.ts'
 import { type DeepgramModels, deepgramOffers } from './deepgram-offers.ts'
@@ -50,6 +51,8 @@ const known: Record<keyof DeepgramOptions, true> = {
  */
 export function deepgram(options: DeepgramOptions): ProviderAdapter {
   checkOptionNames(options, known, 'deepgram()')
+  checkAdapterOptions(options)
+  checkOptionNames(options.models ?? {}, { transcribe: true, speak: true }, 'deepgram({ models })')
   const connection = connect(options)
   const { name } = connection
   return {

@@ -1,5 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type ElevenlabsClient, type ElevenlabsConnection, loadElevenlabsClient } from './elevenlabs-client.ts'
 import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './elevenlabs-offers.ts'
@@ -49,6 +50,8 @@ const known: Record<keyof ElevenlabsOptions, true> = {
  */
 export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
   checkOptionNames(options, known, 'elevenlabs()')
+  checkAdapterOptions(options)
+  checkOptionNames(options.models ?? {}, { transcribe: true, speak: true }, 'elevenlabs({ models })')
   const name = options.name ?? 'elevenlabs'
   const defaults = { voice: options.voice ?? ELEVENLABS_VOICE }
   const availability = availabilityOf({

@@ -1,4 +1,5 @@
 import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
+import { checkAdapterOptions, checkAddress, checkNumber } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type LivekitConnection, type LivekitParts, type LivekitSdk, loadLivekitParts } from './livekit-client.ts'
 import { type LivekitEvent, livekitEvent } from './livekit-event.ts'
@@ -58,6 +59,9 @@ export interface LivekitAdapter extends ProviderAdapter {
  */
 export function livekit(options: LivekitOptions): LivekitAdapter {
   checkOptionNames(options, known, 'livekit()')
+  checkAdapterOptions(options)
+  checkAddress('url', options.url?.trim() || undefined, ['https:', 'wss:', 'http:', 'ws:'])
+  checkNumber('requestTimeoutSeconds', options.requestTimeoutSeconds)
   const name = options.name ?? 'livekit'
   const { url, apiKey, apiSecret } = options
   const availability = availabilityOf({

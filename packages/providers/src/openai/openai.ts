@@ -7,6 +7,7 @@ import {
   type ProviderAdapter,
 } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, checkEnabled, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { converse } from './converse.ts'
@@ -99,6 +100,8 @@ export type OpenaiApi = 'chat' | 'responses'
  */
 export function openai(options: OpenaiOptions): ProviderAdapter {
   checkOptionNames(options, known, 'openai()')
+  checkAdapterOptions(options)
+  checkOptionNames(options.models ?? {}, { transcribe: true, speak: true }, 'openai({ models })')
   const name = options.name ?? 'openai'
   const defaults = { voice: options.voice ?? 'alloy' }
   const availability = availabilityOf({
@@ -107,6 +110,8 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })',
   })
   const { api = 'chat' } = options
+  if (typeof api !== 'function') checkChoice('api', api, ['chat', 'responses'])
+  checkChoice('transport', options.transport, ['sdk', 'fetch'])
   const apiOf = (model: string) => (typeof api === 'function' ? api(model) : api)
   const connection = connect(name, options, availability)
   return {

@@ -1,4 +1,12 @@
-import { type Offer, ProviderError, type ProviderErrorKind, type Usage } from '@farebox/core'
+import {
+  checkOptionNames,
+  describeOption,
+  InvalidOptionError,
+  type Offer,
+  ProviderError,
+  type ProviderErrorKind,
+  type Usage,
+} from '@farebox/core'
 
 /**
  * How a simulated call fails.
@@ -32,6 +40,40 @@ export interface Fate {
   reportsUsage: boolean
   /** What happens after this many parts, or instead of a plain answer. */
   afterParts(parts: number, usage?: () => Usage | undefined): 'continue' | 'stall' | ProviderError
+}
+
+const kinds: Readonly<Record<SimulatedFailure['kind'], true>> = {
+  rate_limited: true,
+  overloaded: true,
+  unavailable: true,
+  network: true,
+  timeout: true,
+  incomplete: true,
+  authentication: true,
+  quota_exhausted: true,
+  model_not_found: true,
+  context_too_long: true,
+  content_policy: true,
+  invalid_request: true,
+  unsupported: true,
+  malformed: true,
+  outcome_unknown: true,
+  aborted: true,
+  stall: true,
+  unreported_usage: true,
+}
+const known = { kind: true, status: true, retryAfterMs: true, providerCode: true, afterParts: true } as const
+
+/**
+ * Rejects a failure that no provider has, with which a test would show nothing.
+ *
+ * @throws {InvalidOptionError} its kind or a field is unknown
+ */
+export function checkFailure(of: string, failure: SimulatedFailure): void {
+  checkOptionNames(failure, known, of)
+  if (typeof failure.kind === 'string' && Object.hasOwn(kinds, failure.kind)) return
+  const received = describeOption(failure.kind)
+  throw new InvalidOptionError(`kind of the ${of} must be one of ${Object.keys(kinds).join(', ')}; received ${received}`)
 }
 
 /** Looks up how a call fails, if at all. */

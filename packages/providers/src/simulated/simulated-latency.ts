@@ -10,7 +10,7 @@ const P95 = 1.6449
 /** @throws {InvalidOptionError} the latency is below zero or not finite, or its `p95` is below its median */
 export function checkLatency(name: string, latency: SimulatedLatency): SimulatedLatency {
   const { median, p95 } = typeof latency === 'number' ? { median: latency, p95: latency } : latency
-  const isFine = Number.isFinite(p95) && p95 >= median && median >= 0
+  const isFine = typeof median === 'number' && Number.isFinite(p95) && p95 >= median && median >= 0
   if (isFine) return latency
   throw new InvalidOptionError(
     `${name} must be milliseconds, or { median, p95 } with 0 <= median <= p95, received ${JSON.stringify(latency)}`,

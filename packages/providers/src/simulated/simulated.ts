@@ -1,7 +1,10 @@
 import {
   type Clock,
   checkOptionNames,
+  checkOptionType,
   countCharacters,
+  describeOption,
+  InvalidOptionError,
   type Offer,
   type PhoneResult,
   type ProviderAdapter,
@@ -12,13 +15,14 @@ import {
   systemClock,
 } from '@farebox/core'
 import { openCall } from '../adapter/call.ts'
+import { checkAdapterOptions, checkNumber } from '../adapter/check-adapter-options.ts'
 import { speechUsage } from '../adapter/speech-usage.ts'
 import { fingerprint } from './fingerprint.ts'
 import { countInputTokens, countTokens, simulatedChat, tokenUsage } from './simulated-chat.ts'
 import { conversationUsage, simulatedConversation, type Talked } from './simulated-conversation.ts'
 import { simulatedEmbedding } from './simulated-embedding.ts'
 import { createEngine } from './simulated-engine.ts'
-import type { SimulatedFailures } from './simulated-failure.ts'
+import { checkFailure, type SimulatedFailures } from './simulated-failure.ts'
 import { checkLatency, type SimulatedLatency } from './simulated-latency.ts'
 import { simulatedListening } from './simulated-listening.ts'
 import { type OfferPair, simulatedOffers, withoutPairs } from './simulated-offers.ts'
@@ -87,6 +91,8 @@ const known: Record<keyof SimulatedOptions, true> = {
  */
 export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
   checkOptionNames(options, known, 'simulated()')
+  checkAdapterOptions(options)
+  checkSimulated(options)
   const { name = 'simulated', seed = 1, failures = {}, sleep = wait, now = systemClock, priceDelayMs = 60_000 } = options
   const offers = withoutPairs(options.offers ?? simulatedOffers, options.except ?? []).filter(
     ({ service }) => options.services?.includes(service) ?? true,
@@ -222,6 +228,17 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
       }
     },
   }
+}
+
+function checkSimulated(options: SimulatedOptions): void {
+  const { seed = 1, services = [], failures = {} } = options
+  if (!Number.isFinite(seed)) throw new InvalidOptionError(`seed must be a number, received ${describeOption(seed)}`)
+  for (const name of ['pauseMs', 'callSeconds', 'priceDelayMs', 'recordsMax'] as const) checkNumber(name, options[name])
+  // Of a text, each part of it would count as a service.
+  if (!Array.isArray(services)) throw new InvalidOptionError(`services must be a list, received ${describeOption(services)}`)
+  if (typeof failures === 'function') return
+  checkOptionType('failures', failures, 'object')
+  for (const [provider, failure] of Object.entries(failures)) checkFailure(`failures of ${provider}`, failure)
 }
 
 const CHATS: readonly Service[] = ['gpt', 'vision']

@@ -9,6 +9,7 @@ import {
   type ProviderAdapter,
 } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
+import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { extraSeconds } from './await-end.ts'
 import { callRecords } from './call-records.ts'
@@ -122,6 +123,8 @@ export interface TwilioAdapter extends ProviderAdapter {
  */
 export function twilio(options: TwilioOptions): TwilioAdapter {
   checkOptionNames(options, known, 'twilio()')
+  checkAdapterOptions(options)
+  checkChoice('machineDetection', options.machineDetection, ['Enable', 'DetectMessageEnd'])
   checkOptions(options)
   const name = options.name ?? 'twilio'
   const availability = availabilityOf({

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import { checkOptionNames } from '@farebox/core'
 import { Agent, type Dispatcher } from 'undici'
+import { checkAdapterOptions, checkNumber } from '../adapter/check-adapter-options.ts'
 import { PooledResponse } from './pooled-response.ts'
 
 /** Options of {@link undiciFetch}: the size and lifetime of its connection pool. */
@@ -31,6 +32,9 @@ export type UndiciFetch = typeof globalThis.fetch & {
  */
 export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
   checkOptionNames(options, known, 'undiciFetch()')
+  checkAdapterOptions(options)
+  checkNumber('connections', options.connections, 1)
+  checkNumber('keepAliveMs', options.keepAliveMs, 1)
   const { connections = 128, keepAliveMs = 60_000 } = options
   const pool = options.dispatcher ?? new Agent({ connections, keepAliveTimeout: keepAliveMs })
 
