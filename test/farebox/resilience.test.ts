@@ -951,6 +951,15 @@ describe('a report of which a part has no price', () => {
     return new PriceBook({ name: 'searches', currency, versions: [version] })
   }
 
+  const tiered = ({ document }: PriceBook, factors: Record<string, string> | undefined) => {
+    const multipliers = factors && { multipliers: [{ attribute: 'service_tier', factors }] }
+    const versions = document.versions.map((version) => ({
+      ...version,
+      entries: version.entries.map((entry) => ({ ...entry, ...multipliers })),
+    }))
+    return new PriceBook({ ...document, versions })
+  }
+
   it('costs us all of it, also where customers are charged for the rest alone', async () => {
     const { workflow, usage } = await open({
       providers: [model('m', answering('m'))],
@@ -991,15 +1000,10 @@ describe('a report of which a part has no price', () => {
     'costs us what the tier %s that answered does by the factors %j, or what nobody knows, and is charged alike',
     async (serviceTier, factors, cost) => {
       const told: Usage = { ...tokens({ input: 600, output: 400 }), ...(serviceTier && { serviceTier }) }
-      const [version] = priced('usd', ['m', '0.001']).document.versions
-      const entries = version?.entries.map((entry) => ({
-        ...entry,
-        ...(factors && { multipliers: [{ attribute: 'service_tier', factors }] }),
-      }))
       const { workflow, usage } = await open({
         providers: [model('m', answering('m', told))],
         prices: priced('credits', ['m', '2']),
-        costs: new PriceBook({ name: 'tiers', currency: 'usd', versions: [{ ...version, entries }] } as never),
+        costs: tiered(priced('usd', ['m', '0.001']), factors),
         configuration: presets.balanced({ primaryAiModel: 'm' }),
       })
       expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: credits(2) })
@@ -1082,6 +1086,31 @@ describe('a report of which a part has no price', () => {
     }
     await expect.poll(costOfTurtle).toBe(21_000_000n)
     expect(errors).toEqual([])
+  })
+
+  it('that came late costs us what the tier that answered does', async () => {
+    const late = Promise.withResolvers<void>()
+    const turtle = model('turtle', {
+      chat: async () => {
+        await late.promise
+        const usage: Usage = { ...tokens({ input: 600, output: 400 }), serviceTier: 'flex' }
+        return { text: 'turtle', finishReason: 'stop', model: 'turtle', usage }
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [turtle, model('hare', answering('hare'))],
+      prices: priced('credits', ['turtle', '2'], ['hare', '2']),
+      costs: tiered(priced('usd', ['turtle', '0.001'], ['hare', '0.001']), { flex: '0.5' }),
+      configuration: presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' }),
+      hedge: { afterMs: 1, share: 1 },
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
+    late.resolve()
+    const costsOfTurtle = async () => {
+      const records = (await usage()).filter(({ provider }) => provider === 'turtle')
+      return [records.length, records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)]
+    }
+    await expect.poll(costsOfTurtle).toEqual([2, 500_000n])
   })
 
   it.each(['floor', 'ceiling'] as const)(
