@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChatEvent, ChatRequest, ProviderAdapter, Usage, UsageQuantity } from '@farebox/core'
+import type { ChatEvent, ChatRequest, ProviderAdapter, ProviderErrorKind, Usage, UsageQuantity } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
@@ -692,6 +692,33 @@ describe('a failed attempt of which nobody knows what it used', () => {
       ['good', credits(4), 'exact'],
     ])
   })
+
+  it.each<[ProviderErrorKind, 'ceiling' | undefined]>([
+    ['timeout', 'ceiling'],
+    ['incomplete', 'ceiling'],
+    ['malformed', 'ceiling'],
+    ['aborted', 'ceiling'],
+    ['outcome_unknown', 'ceiling'],
+    ['network', undefined],
+    ['unavailable', undefined],
+    ['overloaded', undefined],
+    ['content_policy', undefined],
+  ])('costs us the most that it can have used, unless its provider did nothing: %s', async (kind, certainty) => {
+    const failing = model('failing', {
+      chat: async () => {
+        throw new ProviderError('cut off', { kind, provider: 'failing' })
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [failing],
+      prices: bookOf({ failing: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'failing' }),
+      retries: { triesMax: 1 },
+    })
+    await expect(workflow.chat(ask)).rejects.toThrow()
+    const failed = (await usage()).filter(({ certainty }) => certainty === 'ceiling')
+    expect(failed.map(({ certainty, charged }) => [certainty, charged])).toEqual(certainty ? [[certainty, 0n]] : [])
+  })
 })
 
 describe('a failed attempt that cannot be priced', () => {
@@ -1020,6 +1047,26 @@ describe('a report of which a part has no price', () => {
     })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
+  })
+
+  it('of one that was tried out is rounded as at the one that it replaced', async () => {
+    const { document } = priced('credits', ['usual', '2.5'], ['dearer', '3'])
+    const versions = document.versions.map((version) => ({
+      ...version,
+      entries: version.entries.map((entry) => ({
+        ...entry,
+        ...(entry.provider === 'usual' && { rounding: { mode: 'up' as const, step: '0.5', point: 'total' as const } }),
+      })),
+    }))
+    const used = tokens({ input: 600, output: 400 })
+    const { workflow } = await open({
+      providers: [model('usual', answering('usual', used)), model('dearer', answering('dearer', used))],
+      prices: new PriceBook({ ...document, versions }),
+      configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+      random: () => 0,
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits('2.5') })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits('2.5') })
   })
 
   it.each([
