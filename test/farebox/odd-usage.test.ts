@@ -17,12 +17,21 @@ async function open(options: Partial<FareboxOptions>) {
 }
 
 describe('an answer of which the provider reports more than anybody can have used', () => {
-  it.each([
+  const rates = [{ unit: 'tokens' as const, amount: '1' }]
+  const version = {
+    version: '1',
+    effective_from: '2025-01-01T00:00:00Z',
+    entries: [{ service: 'gpt', provider: 'gpt-4', rates }],
+  }
+  const dollarPerToken = new PriceBook({ name: 'costs', currency: 'usd', versions: [version] })
+
+  it.each<[string, { promptTokens: number; completionTokens: number }, { costs?: PriceBook }?]>([
     ['more tokens than a record takes', { promptTokens: 1e12, completionTokens: 1e12 }],
     ['at a price that no record takes', { promptTokens: 5e11, completionTokens: 0 }],
-  ])('is charged by what was counted here: %s', async (_, counts) => {
+    ['at a cost that no record takes', { promptTokens: 1e10, completionTokens: 0 }, { costs: dollarPerToken }],
+  ])('is charged by what was counted here: %s', async (_, counts, books = {}) => {
     const server = await openLoopback({ chat: () => ({ text: 'At dawn.', ...counts }) })
-    const { workflow, usage } = await open({ providers: [openai({ apiKey: server.apiKey, baseURL: server.url })] })
+    const { workflow, usage } = await open({ providers: [openai({ apiKey: server.apiKey, baseURL: server.url })], ...books })
     expect(await workflow.chat({ messages, provider: 'gpt-4' })).toMatchObject({ text: 'At dawn.', creditsUsed: credits(1) })
     const stream = await workflow.streamChat({ messages, provider: 'gpt-4' })
     for await (const _ of stream.events);

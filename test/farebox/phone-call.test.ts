@@ -160,6 +160,18 @@ describe('a phone call of which the provider tells what cannot be', () => {
   })
 })
 
+it('a phone call that nobody answered is free, also where its provider tells its length alone', async () => {
+  const unanswered = async (): Promise<PhoneResult> => ({ callId: 'CA1', status: 'no_answer', durationSeconds: 0 })
+  const box = await openBox({ providers: [{ ...simulated({ services: ['phone'], name: 'phone' }), call: unanswered }] })
+  const { accountId } = await openAccount(box)
+  const workflow = box.workflow({ accountId, name: 'taxi' })
+  const instructions = { type: 'say', text: call.message } as const
+  const { creditsUsed, durationSeconds } = await workflow.call({ to: call.to, instructions, durationSecondsMax: 60 })
+  expect([creditsUsed, durationSeconds]).toEqual([0n, 0])
+  expect(await box.ledger.usageOf(accountId, workflow.id)).toMatchObject([{ charged: 0n, cost: 0n, certainty: 'derived' }])
+  expect((await box.ledger.balance(accountId)).held).toBe(0n)
+})
+
 describe('a phone call that is asked for longer than there are credits', () => {
   const minutes = { unit: 'minutes', amount: '20' } as const
   const asked = { to: call.to, instructions: { type: 'say', text: call.message } } as const

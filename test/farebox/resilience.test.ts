@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChatEvent, ChatRequest, ProviderAdapter, Usage, UsageQuantity } from '@farebox/core'
+import type { ChatEvent, ChatRequest, ProviderAdapter, ProviderErrorKind, Usage, UsageQuantity } from '@farebox/core'
 import { ProviderError, quantity } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { loadTokenizers } from '@farebox/pricing/tokenizer'
@@ -692,6 +692,33 @@ describe('a failed attempt of which nobody knows what it used', () => {
       ['good', credits(4), 'exact'],
     ])
   })
+
+  it.each<[ProviderErrorKind, 'ceiling' | undefined]>([
+    ['timeout', 'ceiling'],
+    ['incomplete', 'ceiling'],
+    ['malformed', 'ceiling'],
+    ['aborted', 'ceiling'],
+    ['outcome_unknown', 'ceiling'],
+    ['network', undefined],
+    ['unavailable', undefined],
+    ['overloaded', undefined],
+    ['content_policy', undefined],
+  ])('costs us the most that it can have used, unless its provider did nothing: %s', async (kind, certainty) => {
+    const failing = model('failing', {
+      chat: async () => {
+        throw new ProviderError('cut off', { kind, provider: 'failing' })
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [failing],
+      prices: bookOf({ failing: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'failing' }),
+      retries: { triesMax: 1 },
+    })
+    await expect(workflow.chat(ask)).rejects.toThrow()
+    const failed = (await usage()).filter(({ certainty }) => certainty === 'ceiling')
+    expect(failed.map(({ certainty, charged }) => [certainty, charged])).toEqual(certainty ? [[certainty, 0n]] : [])
+  })
 })
 
 describe('a failed attempt that cannot be priced', () => {
@@ -951,6 +978,15 @@ describe('a report of which a part has no price', () => {
     return new PriceBook({ name: 'searches', currency, versions: [version] })
   }
 
+  const tiered = ({ document }: PriceBook, factors: Record<string, string> | undefined) => {
+    const multipliers = factors && { multipliers: [{ attribute: 'service_tier', factors }] }
+    const versions = document.versions.map((version) => ({
+      ...version,
+      entries: version.entries.map((entry) => ({ ...entry, ...multipliers })),
+    }))
+    return new PriceBook({ ...document, versions })
+  }
+
   it('costs us all of it, also where customers are charged for the rest alone', async () => {
     const { workflow, usage } = await open({
       providers: [model('m', answering('m'))],
@@ -991,15 +1027,10 @@ describe('a report of which a part has no price', () => {
     'costs us what the tier %s that answered does by the factors %j, or what nobody knows, and is charged alike',
     async (serviceTier, factors, cost) => {
       const told: Usage = { ...tokens({ input: 600, output: 400 }), ...(serviceTier && { serviceTier }) }
-      const [version] = priced('usd', ['m', '0.001']).document.versions
-      const entries = version?.entries.map((entry) => ({
-        ...entry,
-        ...(factors && { multipliers: [{ attribute: 'service_tier', factors }] }),
-      }))
       const { workflow, usage } = await open({
         providers: [model('m', answering('m', told))],
         prices: priced('credits', ['m', '2']),
-        costs: new PriceBook({ name: 'tiers', currency: 'usd', versions: [{ ...version, entries }] } as never),
+        costs: tiered(priced('usd', ['m', '0.001']), factors),
         configuration: presets.balanced({ primaryAiModel: 'm' }),
       })
       expect(await workflow.chat(ask)).toMatchObject({ creditsUsed: credits(2) })
@@ -1016,6 +1047,26 @@ describe('a report of which a part has no price', () => {
     })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits(2) })
     expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits(2) })
+  })
+
+  it('of one that was tried out is rounded as at the one that it replaced', async () => {
+    const { document } = priced('credits', ['usual', '2.5'], ['dearer', '3'])
+    const versions = document.versions.map((version) => ({
+      ...version,
+      entries: version.entries.map((entry) => ({
+        ...entry,
+        ...(entry.provider === 'usual' && { rounding: { mode: 'up' as const, step: '0.5', point: 'total' as const } }),
+      })),
+    }))
+    const used = tokens({ input: 600, output: 400 })
+    const { workflow } = await open({
+      providers: [model('usual', answering('usual', used)), model('dearer', answering('dearer', used))],
+      prices: new PriceBook({ ...document, versions }),
+      configuration: presets.balanced({ primaryAiModel: 'usual', strategy: 'balanced', exploration: 1 }),
+      random: () => 0,
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'usual', creditsUsed: credits('2.5') })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'dearer', creditsUsed: credits('2.5') })
   })
 
   it.each([
@@ -1082,6 +1133,31 @@ describe('a report of which a part has no price', () => {
     }
     await expect.poll(costOfTurtle).toBe(21_000_000n)
     expect(errors).toEqual([])
+  })
+
+  it('that came late costs us what the tier that answered does', async () => {
+    const late = Promise.withResolvers<void>()
+    const turtle = model('turtle', {
+      chat: async () => {
+        await late.promise
+        const usage: Usage = { ...tokens({ input: 600, output: 400 }), serviceTier: 'flex' }
+        return { text: 'turtle', finishReason: 'stop', model: 'turtle', usage }
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [turtle, model('hare', answering('hare'))],
+      prices: priced('credits', ['turtle', '2'], ['hare', '2']),
+      costs: tiered(priced('usd', ['turtle', '0.001'], ['hare', '0.001']), { flex: '0.5' }),
+      configuration: presets.balanced({ primaryAiModel: 'turtle', fallbackAiModel: 'hare' }),
+      hedge: { afterMs: 1, share: 1 },
+    })
+    expect(await workflow.chat(ask)).toMatchObject({ provider: 'hare' })
+    late.resolve()
+    const costsOfTurtle = async () => {
+      const records = (await usage()).filter(({ provider }) => provider === 'turtle')
+      return [records.length, records.reduce((sum, { cost }) => sum + (cost ?? 0n), 0n)]
+    }
+    await expect.poll(costsOfTurtle).toEqual([2, 500_000n])
   })
 
   it.each(['floor', 'ceiling'] as const)(

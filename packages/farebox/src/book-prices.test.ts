@@ -26,3 +26,13 @@ it('a call that began before prices changed is held for by the prices that charg
   expect(prices.asOf(at).predict(offer, minutes).charge).toBe(credits(100))
   expect(prices.predict(offer, minutes).charge).toBe(credits(50))
 })
+
+it('the version of a time is the one that prices it, from the moment on at which it begins', () => {
+  const prices = new BookPrices(book, defaultCostBook, () => change)
+  for (const at of [change - 1, change]) {
+    const { priced } = prices.price({ service: 'phone', provider: 'twilio', at }, minutes)
+    expect(prices.versionAt(at)).toBe(priced.priceVersion)
+  }
+  expect(prices.versionAt(change)).toBe('own@cheap')
+  expect(prices.versionAt(Date.UTC(2025, 11, 31))).toBeUndefined()
+})

@@ -228,6 +228,7 @@ describe('what is wrong is named with its row, its field and what would be right
       'a maximum in whole steps of its own rounding',
       entry('1', { maximum_charge: { amount: '4.5', action: 'cap' }, rounding: { step: '0.5', point: 'resource' } }),
     ],
+    ['a maximum that is the minimum', entry('1', { minimum_charge: '2', maximum_charge: { amount: '2', action: 'cap' } })],
   ])('and %s are not wrong', (_, row) => {
     expect(problemsOf(documentOf([row]))).toEqual([])
   })
@@ -236,6 +237,11 @@ describe('what is wrong is named with its row, its field and what would be right
     const rounding = (step: string) => ({ step, point: 'total' as const })
     expect(problemsOf({ ...documentOf(), rounding: rounding('0.0000001') })).toEqual([
       'rounding.step: must be a whole number of 0.000001 credits, received 0.0000001',
+    ])
+    const costs = { ...documentOf(), currency: 'usd' as const }
+    expect(problemsOf({ ...costs, rounding: rounding('0.000000001') })).toEqual([])
+    expect(problemsOf({ ...costs, rounding: rounding('0.0000000001') })).toEqual([
+      'rounding.step: must be a whole number of 0.000000001 usd, received 0.0000000001',
     ])
     const capped = documentOf([entry('1', { maximum_charge: { amount: '5', action: 'cap' } })])
     expect(problemsOf({ ...capped, rounding: rounding('2') })).toEqual([

@@ -118,6 +118,23 @@ describe("LiteLLM's prices", () => {
     },
   )
 
+  it('keep the tiers of a prompt’s length, in whatever order they are written', () => {
+    const long = {
+      litellm_provider: 'openai',
+      mode: 'chat',
+      input_cost_per_token_above_272k_tokens: 4e-6,
+      input_cost_per_token_above_128k_tokens: 2e-6,
+      input_cost_per_token: 1e-6,
+    }
+    const { entries, notTaken } = importLitellm({ long }, options)
+    expect(notTaken).toEqual([])
+    expect(entries[0]?.rates[0]?.tiers?.steps).toEqual([
+      { amount: '1' },
+      { above: '128000', amount: '2' },
+      { above: '272000', amount: '4' },
+    ])
+  })
+
   it('carry the day on which a model ends', () => {
     expect(book.entries(at).entries.find(({ provider }) => provider === 'gpt-4o-mini')?.retires).toBe('2027-01-14')
   })
