@@ -17,7 +17,7 @@ export const PHONE_CALL = 'phone_call'
 export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
 
 /** No call lasts longer than a year. */
-const LENGTH_SECONDS_MAX = 366 * 86_400
+export const LENGTH_SECONDS_MAX = 366 * 86_400
 const LENGTH_MAX: ReadonlyMap<string, Quantity> = new Map([
   ['seconds', quantity(LENGTH_SECONDS_MAX)],
   ['minutes', quantity(LENGTH_SECONDS_MAX / 60)],
