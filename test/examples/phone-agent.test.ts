@@ -493,6 +493,7 @@ describe('the agent', () => {
     ['an empty length', { CallStatus: 'completed', CallDuration: '' }, 1],
     ['no length that is one', { CallStatus: 'completed', CallDuration: 'long' }, 1],
     ['a length that no call has', { CallStatus: 'completed', CallDuration: '9'.repeat(20) }, 1],
+    ['a length of years', { CallStatus: 'completed', CallDuration: '40000000' }, 1],
     ['nothing about its end', { CallStatus: '', CallDuration: '1' }, 0],
   ])('goes by the sound of a call of which a callback tells %s', async (_, told, ended) => {
     const opened = await open(credits(100))

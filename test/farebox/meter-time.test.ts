@@ -222,6 +222,18 @@ describe('metered time', () => {
     await time.end()
   })
 
+  // A length that no price was known for was kept for good: neither the time nor its workflow could be ended any more.
+  it.each([4e7, 1e12])('is not as long as no call is, and can be told the right length of after %d', async (wrong) => {
+    const { workflow, money } = await open(credits(100))
+    const time = await pass(workflow, 30)
+    await expect(time.reached(wrong)).rejects.toThrow('received')
+    await expect((async () => time.end(wrong))()).rejects.toThrow('received')
+    expect([time.seconds, time.isSpent]).toEqual([30, false])
+    expect(await time.end(31)).toEqual({ creditsUsed: credits(11), seconds: 31 })
+    expect((await workflow.close()).total_credits_used).toBe(11)
+    expect(await money()).toMatchObject({ balance: credits(100 - 11), held: 0n })
+  })
+
   it('ends with its workflow, at what it had come to', async () => {
     const { workflow, money } = await open(credits(100))
     const time = await pass(workflow, 30)

@@ -6,6 +6,8 @@ import {
   type PhoneResult,
   ProviderError,
   type ProviderErrorKind,
+  quantity,
+  type Usage,
 } from '@farebox/core'
 import { LedgerUnavailableError } from '@farebox/ledger'
 import { simulated, simulatedOffers } from '@farebox/providers/simulated'
@@ -136,12 +138,18 @@ describe('a phone call under one idempotency key', () => {
 
 describe('a phone call of which the provider tells what cannot be', () => {
   const told = { callId: 'CA1', status: 'completed', durationSeconds: 30 } as const
+  const lasted = (length: number, unit: 'seconds' | 'minutes' = 'seconds'): Usage => ({
+    quantities: [{ meter: 'duration', quantity: quantity(length), unit }],
+    certainty: 'exact',
+  })
 
   it.each<[string, Partial<PhoneResult>, number, string]>([
     ['no length', { durationSeconds: Number.NaN }, 20, 'ceiling'],
     ['a length below zero', { durationSeconds: -1 }, 20, 'ceiling'],
     ['a length that no call has', { durationSeconds: 1e12 }, 20, 'ceiling'],
     ['a length that no quantity has', { durationSeconds: 1e15 }, 20, 'ceiling'],
+    ['a usage as long as no call is', { durationSeconds: 4e7, usage: lasted(4e7) }, 20, 'ceiling'],
+    ['a usage as long as no call is, in minutes', { usage: lasted(1e6, 'minutes') }, 10, 'derived'],
     ['a price that would be paid to us', { cost: nanoUsd(-20_000_000n) }, 10, 'derived'],
     ['a price that no call has', { cost: nanoUsd(10n ** 20n) }, 10, 'derived'],
   ])('such as %s, is charged all the same, and holds nothing any more', async (_, odd, charged, certainty) => {

@@ -387,6 +387,29 @@ describe.each(storeNames)('reconciliation on %s', (on) => {
     await workflow.close()
   })
 
+  it('charges nothing for a length that no call has, but tells of it', async () => {
+    const { network, box, accountId, workflow, later, balance } = await open(on, (net, request) => {
+      if (net.books.length > 0) {
+        net.connect(request, 4e7)
+        return unknown()
+      }
+      return { ...net.connect(request, 4e7), durationSeconds: 60 }
+    })
+    await workflow.call(call)
+    await expect(workflow.call({ ...call, to: '+15550000000' })).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    const before = await balance()
+    later(10 * MINUTE)
+    network.bill(0, 28_000_000n)
+    expect((await box.reconcile()).differences).toMatchObject([
+      { type: 'usage_differs', ours: '60 seconds of duration', theirs: '40000000 seconds of duration', isApplied: false },
+      { type: 'late_price', billed: 28_000_000n },
+      { type: 'call_unknown', to: '+15550000000' },
+    ])
+    expect(await balance()).toBe(before)
+    expect((await box.ledger.workflow(accountId, workflow.id)).spent).toBe(credits(20))
+    await workflow.close()
+  })
+
   it('takes what was charged in parts together, where the provider counts the whole', async () => {
     const { box, accountId, workflow, listened, later } = await openListening(on)
     // Credits for 150 seconds are 20, for 40 they are 6.
@@ -909,7 +932,7 @@ it('gives a call that the host metered itself to nobody else', async () => {
   const { callId } = network.connect({ ...call }, 60)
   const time = await workflow.meter({ service: 'phone', provider: 'twilio', to, requestId: callId })
   await time.end(60)
-  network.bill(0, 14_000_000n)
+  network.bill(0, 28_000_000n)
   await expect(workflow.call(call)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
   later(20 * MINUTE)
   expect((await box.reconcile()).differences).toMatchObject([{ type: 'call_not_placed', to }])

@@ -48,7 +48,7 @@ export async function startAgent(options: AgentOptions, port = 0) {
   app.post('/status', async (request, response) => {
     const { CallSid: callId = '', CallStatus: status = '', CallDuration: seconds } = await signed(request)
     // If Twilio reports no valid length, the sound received measures it.
-    const duration = /^\d{1,9}$/.test(seconds ?? '') ? Number(seconds) : undefined
+    const duration = /^\d{1,6}$/.test(seconds ?? '') ? Number(seconds) : undefined
     if (ENDINGS.has(status)) (await calls.get(callId))?.hungUp(duration)
     response.sendStatus(204)
   })

@@ -1,7 +1,7 @@
-import { isFareboxError, type PhoneRequest, type PhoneResult } from '@farebox/core'
+import { isFareboxError, type PhoneRequest, type PhoneResult, type Quantity, quantity, type Usage } from '@farebox/core'
 import type { Ledger, Refusal } from '@farebox/ledger'
 import { type AttemptOutcome, attempt, type RouteRequest } from '@farebox/router'
-import { COST_MAX } from './book-prices.ts'
+import { COST_MAX, isUsage } from './book-prices.ts'
 import { callRoute, seconds } from './call-routes.ts'
 import { type CallRunner, type RunnerParts, required } from './call-runner.ts'
 import { ProvidersFailedError } from './errors.ts'
@@ -17,7 +17,11 @@ export const PHONE_CALL = 'phone_call'
 export const PHONE_CALL_UNKNOWN = 'phone_call_unknown'
 
 /** No call lasts longer than a year. */
-const LENGTH_SECONDS_MAX = 366 * 86_400
+export const LENGTH_SECONDS_MAX = 366 * 86_400
+const LENGTH_MAX: ReadonlyMap<string, Quantity> = new Map([
+  ['seconds', quantity(LENGTH_SECONDS_MAX)],
+  ['minutes', quantity(LENGTH_SECONDS_MAX / 60)],
+])
 
 /** The default time for ringing and hanging up, if the adapter states none. */
 const EXTRA_SECONDS = 120
@@ -78,9 +82,10 @@ async function placeWatched(
   const { value, candidate, attemptId, attempts } = outcome
   const { certainty, ...length } = lengthOf(value, durationSecondsMax)
   const result = { ...value, ...length }
-  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty })
+  const usage = isPossible(value.usage) ? value.usage : undefined
+  const fallback = () => ({ quantities: seconds(result.durationSeconds), certainty, raw: value.usage?.raw })
   const cost = result.cost !== undefined && result.cost >= 0n && result.cost <= COST_MAX ? result.cost : undefined
-  const answer = { candidate, attemptId, usage: result.usage, fallback, requestId: result.callId, cost }
+  const answer = { candidate, attemptId, usage, fallback, requestId: result.callId, cost }
   const { charged, balance } = await settleCall(parts, payer, held, { answer, attempts, watch })
   watch.end({ outcome: 'succeeded', candidate })
   const { provider } = candidate.offer
@@ -102,6 +107,12 @@ function lengthOf({ durationSeconds }: PhoneResult, durationSecondsMax: number) 
   return durationSeconds >= 0 && durationSeconds <= LENGTH_SECONDS_MAX
     ? { durationSeconds, certainty: 'derived' as const }
     : { durationSeconds: durationSecondsMax, certainty: 'ceiling' as const }
+}
+
+/** Whether a phone call can have lasted as long as its usage says. What says nothing of its length is possible. */
+export function isPossible(usage: Usage | undefined): boolean {
+  if (!usage || !isUsage(usage)) return true
+  return usage.quantities.every(({ quantity: length, unit }) => length <= (LENGTH_MAX.get(unit) ?? length))
 }
 
 /** Takes the time of the slowest adapter, because it is not known yet which one will place the call. */

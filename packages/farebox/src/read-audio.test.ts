@@ -9,23 +9,49 @@ const uint = (value: number, bytes: number) => {
   return buffer
 }
 
-/** 8 kHz, 16 bits, one channel. */
-function wav(seconds: number): Buffer {
-  const data = zeros(seconds * 16_000)
+/** What the header of a WAV says of its samples, and of how many there are. */
+interface WavHeader {
+  /** The tag of the format. 1 is PCM, 3 are floats, 7 is µ-law. */
+  tag?: number
+  bits?: number
+  rate?: number
+  blockBytes?: number
+  dataBytes?: number
+  /** The number of samples in a chunk of its own, as files other than PCM have. */
+  fact?: number
+}
+
+/** One channel of 16 bits at 8 kHz. */
+function wav(seconds: number, given: WavHeader = {}): Buffer {
+  const { tag = 1, bits = 16, rate = 8_000, blockBytes = bits / 8, dataBytes, fact } = given
+  const data = zeros((seconds * rate * bits) / 8)
   const header = Buffer.alloc(44)
   header.write('RIFF', 0)
   header.writeUInt32LE(36 + data.length, 4)
   header.write('WAVEfmt ', 8)
   header.writeUInt32LE(16, 16)
-  header.writeUInt16LE(1, 20)
+  header.writeUInt16LE(tag, 20)
   header.writeUInt16LE(1, 22)
-  header.writeUInt32LE(8_000, 24)
-  header.writeUInt32LE(16_000, 28)
-  header.writeUInt16LE(2, 32)
-  header.writeUInt16LE(16, 34)
+  header.writeUInt32LE(rate, 24)
+  header.writeUInt32LE((rate * bits) / 8, 28)
+  header.writeUInt16LE(blockBytes, 32)
+  header.writeUInt16LE(bits, 34)
   header.write('data', 36)
-  header.writeUInt32LE(data.length, 40)
-  return Buffer.concat([header, data])
+  header.writeUInt32LE(dataBytes ?? data.length, 40)
+  if (fact === undefined) return Buffer.concat([header, data])
+  const samples = Buffer.alloc(12)
+  samples.write('fact', 0)
+  samples.writeUInt32LE(4, 4)
+  samples.writeUInt32LE(fact, 8)
+  header.writeUInt32LE(36 + samples.length + data.length, 4)
+  return Buffer.concat([header.subarray(0, 36), samples, header.subarray(36), data])
+}
+
+/** The same with a chunk after its sound. */
+function withChunk(recording: Buffer, chunk: Buffer): Buffer {
+  const data = Buffer.concat([recording, chunk])
+  data.writeUInt32LE(data.length - 8, 4)
+  return data
 }
 
 /** Frames of 128 kbit/s at 44.1 kHz, each of 1,152 samples in 417 bytes. */
@@ -143,6 +169,18 @@ function webm(seconds: number | undefined, clusterLength?: Buffer): Buffer {
 describe('the length of a recording, by its own header', () => {
   it.each([
     ['wav', wav(3), 'audio/wav', 3],
+    ['wav whose writer could not go back to its header', wav(3, { dataBytes: 0 }), 'audio/wav', 3],
+    ['wav of µ-law whose writer could not either', wav(3, { tag: 7, bits: 8, dataBytes: 0xffffffff, fact: 0 }), 'audio/wav', 3],
+    [
+      'wav of floats that tells the number of its samples',
+      wav(9, { tag: 3, bits: 32, rate: 48_000, fact: 432_000 }),
+      'audio/wav',
+      9,
+    ],
+    ['wav that tells too few samples', wav(80, { tag: 7, bits: 8, fact: 80_000 }), 'audio/wav', 80],
+    ['wav that tells too long samples', wav(3, { blockBytes: 60_000 }), 'audio/wav', 3],
+    ['wav that tells samples of no length', wav(3, { blockBytes: 0 }), 'audio/wav', 3],
+    ['wav with sound that is not played', withChunk(wav(3), wav(0.001).subarray(36)), 'audio/wav', 3],
     ['mp3', mp3(100), 'audio/mpeg', (100 * 1_152) / 44_100],
     ['mp3 behind two tags', Buffer.concat([id3(300), id3(0), mp3(100)]), 'audio/mpeg', (100 * 1_152) / 44_100],
     ['flac', flac(4), 'audio/flac', 4],

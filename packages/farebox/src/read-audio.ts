@@ -2,6 +2,7 @@ import type { Audio } from '@farebox/core'
 import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
 import { fragmentsSeconds } from './fragments-seconds.ts'
+import { waveSeconds } from './wave-seconds.ts'
 
 /** A recording with its media type and duration. */
 export interface ReadAudio extends Audio {
@@ -44,12 +45,15 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
+  const isWave = format.container === 'WAVE'
+  const bySamples = isWave ? waveSeconds(bufferOf(afterTags(data))) : undefined
   // A WAV file states its number of samples. If it states no duration, it has no audio.
-  const longest = format.container === 'WAVE' ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
-  const durationSeconds = Math.max(format.duration ?? longest, isMpeg4(data) ? secondsOfFragments(data) : 0)
-  if (!(durationSeconds > 0)) throw new InvalidAudioError('the audio contains no sound')
+  const longest = isWave ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
+  const durationSeconds = Math.max(bySamples ?? format.duration ?? longest, isMpeg4(data) ? secondsOfFragments(data) : 0)
+  if (!(durationSeconds > 0 && Number.isFinite(durationSeconds))) throw new InvalidAudioError('the audio contains no sound')
   const bytesPerSecond = (data.byteLength - TAG_BYTES) / durationSeconds
-  if (bytesPerSecond > bytesPerSecondMax(format)) {
+  // The reader takes any WAV file that states a number of samples for a compressed one.
+  if (bytesPerSecond > bytesPerSecondMax(bySamples === undefined ? format : { ...format, lossless: true })) {
     throw new InvalidAudioError(`the audio claims to last ${durationSeconds.toFixed(1)} seconds, which is too short for its size`)
   }
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
@@ -109,10 +113,15 @@ function isMpeg4(data: Uint8Array): boolean {
 
 function secondsOfFragments(data: Uint8Array): number {
   try {
-    return fragmentsSeconds(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+    return fragmentsSeconds(bufferOf(data))
   } catch (cause) {
     throw new InvalidAudioError('the fragments of the audio cannot be read', { cause })
   }
+}
+
+/** The same bytes, without a copy. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 /** A cluster of WebM whose length is not known yet, in one byte or in eight. */
@@ -124,7 +133,7 @@ const ENDLESS_CLUSTERS = ['1f43b675ff', '1f43b67501ffffffffffffff'].map((hex) =>
  */
 function beforeEndless(data: Uint8Array): Uint8Array {
   if (!/^.E\xdf\xa3/s.test(Buffer.from(data.subarray(0, 4)).toString('latin1'))) return data
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const bytes = bufferOf(data)
   const ends = ENDLESS_CLUSTERS.map((mark) => bytes.indexOf(mark)).filter((at) => at !== -1)
   return ends.length === 0 ? data : data.subarray(0, Math.min(...ends))
 }

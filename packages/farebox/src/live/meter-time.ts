@@ -1,10 +1,11 @@
-import { type Credits, InvalidOptionError, quantity } from '@farebox/core'
+import { type Credits, InvalidOptionError, InvalidQuantityError, quantity } from '@farebox/core'
 import { keyPermission, type Refusal } from '@farebox/ledger'
 import { applyConditions } from '@farebox/router'
 import { seconds } from '../call-routes.ts'
 import type { CallRunner } from '../call-runner.ts'
 import { errorOfRefusal, ServiceNotAllowedError } from '../errors.ts'
 import { atLeastOne } from '../hold-route.ts'
+import { LENGTH_SECONDS_MAX } from '../phone-call.ts'
 import { renewKey } from '../renew-key.ts'
 import { requestLimit } from '../request-limit.ts'
 import { safeListener } from '../safe-listener.ts'
@@ -136,7 +137,7 @@ export class RunningTime implements MeteredTime {
   }
 
   async reached(passed: number): Promise<void> {
-    quantity(passed)
+    checkPassed(passed)
     if (this.#told) return
     if (passed <= this.#seconds) return this.#asking
     this.#seconds = passed
@@ -154,7 +155,7 @@ export class RunningTime implements MeteredTime {
   }
 
   end(passed?: number): Promise<MeterEnd> {
-    if (passed !== undefined) quantity(passed)
+    if (passed !== undefined) checkPassed(passed)
     this.#told ??= { passed }
     this.#ended ??= this.#parts.runner.track(this.#end(this.#told.passed)).catch((error: unknown) => {
       // The database is unavailable: a later call of `end` may succeed.
@@ -201,4 +202,11 @@ export class RunningTime implements MeteredTime {
     this.#parts.onCharged(creditsUsed)
     return { creditsUsed, seconds: Math.max(total, this.#time.charged) }
   }
+}
+
+/** @throws {InvalidQuantityError} no call lasts that long: what it would cost could never be charged, or would be all that there is */
+function checkPassed(passed: number): void {
+  quantity(passed)
+  if (passed <= LENGTH_SECONDS_MAX) return
+  throw new InvalidQuantityError(`a metered time must be seconds from 0 to ${LENGTH_SECONDS_MAX} (a year), received ${passed}`)
 }

@@ -1,7 +1,7 @@
 import { isFareboxError, microCredits, type ProviderAdapter, type ProviderRecord, type Quantity, type Usage } from '@farebox/core'
 import type { DocumentRow, Ledger } from '@farebox/ledger'
 import { chargeOf } from '@farebox/pricing'
-import { PHONE_CALL, PHONE_CALL_UNKNOWN, type PhoneCallNote } from '../phone-call.ts'
+import { isPossible, PHONE_CALL, PHONE_CALL_UNKNOWN, type PhoneCallNote } from '../phone-call.ts'
 import { quantitiesJson } from '../settle-call.ts'
 import type { Difference } from './difference.ts'
 import type { OurRecords } from './our-records.ts'
@@ -130,14 +130,14 @@ async function resolveCall(run: Run, call: OpenCall, found: FoundRecord | undefi
   const isApplied = !run.options.isDryRun
   const ageMs = run.now - note.at
   try {
-    if (found && isSure) {
+    if (found && isSure && isPossible(found.record.usage)) {
       const { adapter, record } = found
       // The call is still ringing or in progress.
       if (record.usage === undefined) return []
       const charged = await chargeCall(run, call, adapter, record, record.usage)
       return [{ type: 'call_found', ...of, adapter: adapter.name, requestId: record.requestId, charged, isApplied }]
     }
-    if (!isSure) return ageMs > PLACED_MS ? [{ type: 'call_unknown', ...of, ageMs }] : []
+    if (!isSure || found) return ageMs > PLACED_MS ? [{ type: 'call_unknown', ...of, ageMs }] : []
     if (ageMs <= PLACED_MS) return []
     if (isApplied) await settle(run, call, nothing())
     return [{ type: 'call_not_placed', ...of, isApplied }]

@@ -18,6 +18,7 @@ import { chargeOf } from '@farebox/pricing'
 import type { BookPrices } from '../book-prices.ts'
 import { correctionIdOf } from '../correction-id.ts'
 import { lastPartOf } from '../live/live-meter.ts'
+import { isPossible } from '../phone-call.ts'
 import type { Difference, ReconcileReport } from './difference.ts'
 import { isWithin, type OpenCalls, openCalls, resolveCalls } from './open-calls.ts'
 import { costOf, isDecision, loadOurRecords, type OurRecord, type OurRecords, recountReason } from './our-records.ts'
@@ -209,8 +210,11 @@ async function compare(run: Run, ours: OurRecord, theirs: ProviderRecord): Promi
   const billed = theirs.cost !== undefined && theirs.cost !== known ? theirs.cost : undefined
   // A failed attempt is at the operator's expense: it is rated at nothing.
   const isSold = ours.charges.some(({ due, rated }) => due > 0n || rated > 0n)
+  const isBelievable = row.service !== 'phone' || isPossible(theirs.usage)
   const recounted =
-    differsInUsage && isEstimate && isSold && !ours.isDecided ? priceOf(run, ours, theirs.usage?.quantities ?? []) : undefined
+    differsInUsage && isEstimate && isSold && isBelievable && !ours.isDecided
+      ? priceOf(run, ours, theirs.usage?.quantities ?? [])
+      : undefined
   const charge = recounted?.charge
   // A provider that tells no price is estimated by its own count.
   const cost = theirs.cost === undefined && !ours.isBilled && known !== null ? recounted?.cost : billed
