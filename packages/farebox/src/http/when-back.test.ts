@@ -12,7 +12,7 @@ test('work is tried for half a minute, also where the database takes long to say
   const started = performance.now()
   // A server that hangs lets each try wait for a connection.
   const work = async () => {
-    begun.push(performance.now() - started)
+    begun.push(performance.now())
     await new Promise((resolve) => setTimeout(resolve, 10_000))
     throw away
   }
@@ -20,7 +20,7 @@ test('work is tried for half a minute, also where the database takes long to say
   await vi.advanceTimersByTimeAsync(300_000)
   expect(await ended).toBe(away)
   expect(begun.length).toBeGreaterThan(1)
-  expect(Math.max(...begun)).toBeLessThanOrEqual(30_000)
+  expect(Math.max(...begun)).toBeLessThanOrEqual(started + 30_000)
 })
 
 test('work is tried eight times where the database says no at once', async () => {
