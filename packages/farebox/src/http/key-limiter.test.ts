@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { KeyLimiter } from './key-limiter.ts'
 
 function limiter(requestsPerMinutePerKey: number, concurrentRequestsPerKey: number): KeyLimiter {
@@ -28,4 +28,18 @@ it('a request that is refused for this minute does not count as running, and is 
     expect(retryAfterMs).toBeGreaterThan(1_000)
     expect(headers.ratelimit).toBe(`"requests";r=0;t=${Math.ceil(retryAfterMs / 1_000)}`)
   }
+})
+
+it('a request that is refused after the clock was set back is told to wait for a minute at most', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 0, 1, 12) })
+  onTestFinished(() => void vi.useRealTimers())
+  const requests = limiter(1, 1)
+  const { leave } = await requests.enter('a')
+  leave()
+  vi.setSystemTime(Date.UTC(2026, 0, 1, 11))
+  await expect(requests.enter('a')).rejects.toMatchObject({
+    code: 'RATE_LIMITED',
+    retryAfterMs: 60_000,
+    headers: { ratelimit: '"requests";r=0;t=60' },
+  })
 })

@@ -53,23 +53,30 @@ export class KeyLimiter {
     if (!this.#perMinute) return {}
     const { points } = this.#perMinute
     try {
-      return rateHeaders(points, await this.#perMinute.consume(apiKeyId))
+      const { remainingPoints, msBeforeNext } = await this.#perMinute.consume(apiKeyId)
+      return rateHeaders(points, remainingPoints, waitOf(msBeforeNext))
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused
+      const waitMs = waitOf(refused.msBeforeNext)
       throw new RateLimitedError('RATE_LIMITED', `this key may make ${points} requests a minute, and has used them up`, {
         name: 'requests_per_minute_per_key',
         limit: points,
-        waitMs: refused.msBeforeNext,
-        headers: rateHeaders(points, refused),
+        waitMs,
+        headers: rateHeaders(points, refused.remainingPoints, waitMs),
       })
     }
   }
 }
 
+/** The minute ends by a timer. The time left is told by the host's clock, which may have been set back since it began. */
+function waitOf(msBeforeNext: number): number {
+  return Math.min(msBeforeNext, MINUTE_SECONDS * 1_000)
+}
+
 /** @source draft-ietf-httpapi-ratelimit-headers-10: quota and window in seconds, remaining requests and seconds until the reset */
-function rateHeaders(quota: number, { remainingPoints, msBeforeNext }: RateLimiterRes): Record<string, string> {
+function rateHeaders(quota: number, remaining: number, waitMs: number): Record<string, string> {
   return {
     'ratelimit-policy': `"requests";q=${quota};w=${MINUTE_SECONDS}`,
-    ratelimit: `"requests";r=${remainingPoints};t=${Math.ceil(msBeforeNext / 1_000)}`,
+    ratelimit: `"requests";r=${remaining};t=${Math.ceil(waitMs / 1_000)}`,
   }
 }
