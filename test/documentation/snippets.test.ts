@@ -6,6 +6,9 @@ import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { credits } from '@farebox/core'
+import { Ledger } from '@farebox/ledger'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repositoryFolder } from '../repository/workspace.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -43,9 +46,10 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
 
   testOf(
     'server',
-    'its servers start, want a key, and end by a signal where they say so, whatever their clients do',
+    'its servers start, want a key and a question, and end by a signal where they say so, whatever their clients do',
     async () => {
       const here = await folderOf(blocks)
+      const key = await keyIn(join(here, 'credits.db'))
       for (const { text } of ofKind('server')) {
         const port = await freePort()
         const program = await fileOf(text.replace('3000,', `${port},`).replace('30_000', '300'), here)
@@ -54,6 +58,7 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
           const reply = await askUntilItAnswers(`http://127.0.0.1:${port}/ai/ask`)
           expect(reply.status).toBe(401)
           expect(await reply.json()).toMatchObject({ code: 'UNAUTHORIZED' })
+          if (text.includes('/ai/ask')) await wantsAQuestion(port, key)
           if (text.includes('SIGTERM')) await endsAmongClients(server, port)
         } finally {
           if (server.exitCode === null && server.signalCode === null) {
@@ -71,6 +76,36 @@ describe.concurrent.each(pages.map((page) => [page, blocksOf(page)] as const))('
     expect(unused).toEqual([])
   })
 })
+
+/** What carries no question is refused in JSON, and costs nothing. */
+async function wantsAQuestion(port: number, key: string): Promise<void> {
+  const authorization = `Bearer ${key}`
+  const json = { authorization, 'content-type': 'application/json' }
+  const bodies: RequestInit[] = [
+    { headers: { authorization } },
+    { headers: json },
+    { headers: json, body: '{}' },
+    { headers: json, body: '{"question":["When"]}' },
+    { headers: { authorization }, body: 'When do you open?' },
+  ]
+  for (const body of bodies) {
+    const reply = await fetch(`http://127.0.0.1:${port}/ai/ask`, { method: 'POST', ...body })
+    expect([reply.status, await reply.text()]).toEqual([400, expect.stringMatching(/^{"error":"send /)])
+  }
+  const balance = await fetch(`http://127.0.0.1:${port}/api/v1/credits`, { headers: json })
+  expect(await balance.json()).toMatchObject({ credit_balance: 6_000 })
+}
+
+/** A key of an account that has credits. */
+async function keyIn(filename: string): Promise<string> {
+  const ledger = new Ledger(sqlite({ filename }))
+  await ledger.migrate()
+  const { accountId } = await ledger.openAccount({ name: 'Ada' })
+  await ledger.grant({ accountId, amount: credits(6_000) })
+  const created = await ledger.createApiKey({ accountId })
+  await ledger.close()
+  return created.status === 'created' && created.secret ? created.secret : ''
+}
 
 /** One client is in the middle of a request for good; others ask again and again on connections that they keep. */
 async function endsAmongClients(server: ChildProcess, port: number): Promise<void> {

@@ -18,7 +18,9 @@ app.use(express.json())
 // A request under /ai is paid for by its API key. Each request is one workflow, which closes with its response.
 app.use('/ai', farebox(box, { workflow: 'voice_chat' }))
 app.post('/ai/ask', async (req, res) => {
-  const answer = await req.farebox.chat({ messages: [{ role: 'user', content: req.body.question }] })
+  const question: unknown = req.body?.question
+  if (typeof question !== 'string') return void res.status(400).json({ error: 'send {"question":"…"} as application/json' })
+  const answer = await req.farebox.chat({ messages: [{ role: 'user', content: question }] })
   const speech = await req.farebox.speak({ text: answer.text })
   res.json({
     text: answer.text,
