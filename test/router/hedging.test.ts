@@ -381,6 +381,25 @@ test('a stream is hedged until its first content, and the loser is stopped', asy
   expect(closed.toSorted()).toEqual(['quick', 'slow'])
 })
 
+test('a stream that is empty and comes in the same moment as that of the hedge is recorded by the name and usage of its finish', async () => {
+  const gate = new Promise((resolve) => setTimeout(resolve, 150))
+  async function* open(requestId: string): AsyncGenerator<ChatEvent> {
+    await gate
+    yield { type: 'finish', finishReason: 'stop', model: 'm', usage, requestId }
+  }
+  const running = attemptStream<ChatEvent>({
+    route: routeOf(['slow', 'quick']),
+    id: 'r',
+    hedge: { afterMs: 100, budget: fullBudget() },
+    open: ({ offer: { provider } }) => open(`req_${provider}`),
+  })
+  await vi.runAllTimersAsync()
+  expect((await running).attempts.toSorted((a, b) => a.attemptId.localeCompare(b.attemptId))).toMatchObject([
+    { outcome: 'succeeded', requestId: 'req_slow', usage },
+    { outcome: 'lost', requestId: 'req_quick', usage },
+  ])
+})
+
 describe('a hedge that is not made after all', () => {
   /** `beforeAttempt` takes its time over the hedge, and `meanwhile` something happens. */
   const meanwhile =
