@@ -325,6 +325,15 @@ describe('the budget', () => {
     expect(records).toHaveLength(420)
   })
 
+  test('saves up no more than its burst, also of hedges that were given back', () => {
+    const budget = createHedgeBudget({ share: 1, burst: 2 })
+    const spent = () => Array.from({ length: 4 }, () => budget.spend())
+    for (let request = 0; request < 10; request += 1) budget.earn()
+    expect(spent()).toEqual([true, true, false, false])
+    for (let hedge = 0; hedge < 10; hedge += 1) budget.giveBack()
+    expect(spent()).toEqual([true, true, false, false])
+  })
+
   test('is not spent where nobody could be asked', async () => {
     const budget = fullBudget()
     await outcomeOf(play({ alone: 500 }, { hedge: { afterMs: 10, budget } }))
@@ -439,6 +448,15 @@ describe('a hedge that is not made after all', () => {
     const played = play({ slow, quick: 10 }, { beforeAttempt, retries: { triesMax: 1 } })
     expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'quick' } })
     expect(isDown).toBe(false)
+  })
+
+  test('because it could not be paid for beside the first keeps its place before the others', async () => {
+    const beforeAttempt = async (_: unknown, { cause }: { cause: string }) =>
+      cause === 'hedge' ? { refused: 'too dear' } : undefined
+    const slow = { failsAfterMs: 500, kind: 'unavailable' as const }
+    const played = play({ slow, second: 10, third: 10 }, { beforeAttempt, retries: { triesMax: 1 } })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'second' } })
+    expect(played.called).toEqual(['slow', 'second'])
   })
 
   test.each([
