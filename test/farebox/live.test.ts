@@ -1322,6 +1322,40 @@ describe('live sound with a price of its own', () => {
     expect(explained?.explanation?.model).toBe(failedAttempts === 'charged' ? 'cheap-live' : undefined)
   })
 
+  it('holds for a failed attempt at that price, beside what comes after it, where customers pay for those', async () => {
+    const usage: Usage = { quantities: [{ meter: 'duration', quantity: quantity(30), unit: 'seconds' }], certainty: 'exact' }
+    const held: bigint[] = []
+    const note = async () => held.push((await box.ledger.balance(accountId)).held)
+    const failing: ProviderAdapter = {
+      ...hearing('cheap'),
+      async *streamTranscription() {
+        yield* []
+        await note()
+        throw new ProviderError('cut off', { kind: 'incomplete', provider: 'cheap', usage })
+      },
+    }
+    const dear = hearing('dear')
+    const next: ProviderAdapter = {
+      ...dear,
+      async *streamTranscription(request, context) {
+        await note()
+        yield* dear.streamTranscription?.(request, context) ?? []
+      },
+    }
+    const { box, accountId, workflow } = await open(credits(1_000), {
+      providers: [failing, next],
+      prices: bookOf({ 'cheap-recorded': '1', 'cheap-live': '10', 'dear-recorded': '10', 'dear-live': '10' }),
+      configuration: presets.balanced({ sttProvider: 'cheap' }),
+      failedAttempts: 'charged',
+    })
+    const stream = await workflow.listen({ audio: sound(60), format })
+    await texts(stream.events)
+    await stream.settled
+    const [first = 0n, second = 0n] = held
+    expect(second - first).toBe(credits(5))
+    await workflow.close()
+  })
+
   it('is compared with the prices of today by that price, before another seller is recommended', async () => {
     let now = Date.UTC(2026, 0, 1)
     const minutes = { 'dear-recorded': '1', 'dear-live': '60', 'cheap-recorded': '1', 'cheap-live': '3' }

@@ -269,6 +269,15 @@ describe('a phone call that rings as long as a telephone may', () => {
   )
 })
 
+it('a phone call is made and charged though its caller has left, since nobody stays on the line for it', async () => {
+  const { box, account, dialled } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
+  const workflow = box.workflow({ accountId: account.accountId, name: 'taxi' })
+  const instructions = { type: 'say', text: call.message } as const
+  const answer = await workflow.call({ to: call.to, instructions, signal: AbortSignal.abort() })
+  expect([dialled, answer.creditsUsed]).toEqual([[call.to], credits(20)])
+  await workflow.end()
+})
+
 it('a phone call that cannot be noted is not dialled, and holds nothing any more', async () => {
   const { box, account, dialled } = await open(async () => ({ callId: 'CA1', status: 'completed', durationSeconds: 60 }))
   const { saveDocument } = box.ledger

@@ -662,6 +662,39 @@ describe('a stream that another provider is to continue, where customers pay for
   })
 })
 
+describe('a stream that was cut, whose provider says what it used', () => {
+  it('is charged for that where customers pay for failed attempts, not for what was counted of it', async () => {
+    const cut = model('cut', {
+      async *streamChat() {
+        yield { type: 'text', text: 'half ' } satisfies ChatEvent
+        const usage = tokens({ input: 10, output: 740 })
+        throw new ProviderError('not now', { provider: 'cut', kind: 'incomplete', usage })
+      },
+    })
+    const last = model('last', {
+      async *streamChat() {
+        yield { type: 'text', text: 'an answer' } satisfies ChatEvent
+        const usage = tokens({ input: 10, output: 990 })
+        yield { type: 'finish', finishReason: 'stop', model: 'last', usage } satisfies ChatEvent
+      },
+    })
+    const { workflow, usage } = await open({
+      providers: [cut, last],
+      prices: bookOf({ cut: { any: '4' }, last: { any: '4' } }),
+      configuration: presets.balanced({ primaryAiModel: 'cut', fallbackAiModel: 'last' }),
+      failedAttempts: 'charged',
+    })
+    const stream = await workflow.streamChat({ ...ask, afterContent: 'continue' })
+    for await (const _ of stream.events);
+    await stream.settled
+    expect((await usage()).map(({ provider, charged, certainty }) => [provider, charged, certainty])).toEqual([
+      ['cut', credits(3), 'exact'],
+      ['last', credits(4), 'exact'],
+    ])
+    await workflow.end()
+  })
+})
+
 describe('a failed attempt of which nobody knows what it used', () => {
   it.each([
     ['says nothing of it', undefined],

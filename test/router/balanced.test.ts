@@ -1,5 +1,5 @@
 import { credits, quantity } from '@farebox/core'
-import { createCatalog, explainRoute, holdFor, plan, presets, type Route } from '@farebox/router'
+import { createCatalog, explainRoute, holdFor, type Operation, plan, presets, type Route } from '@farebox/router'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { adapter, catalog, dice, firsts, health, inputOf, offer, order, planned, type prices, request } from './plan-parts.ts'
@@ -13,6 +13,10 @@ const twins = createCatalog([
 function scoreOf(provider: string, readings: Parameters<typeof health>[0]): number {
   const route = planned({ configuration, catalog: twins, health: health(readings) })
   return route.candidates.find(({ offer }) => offer.provider === provider)?.score ?? Number.NaN
+}
+
+function unplanned(): never {
+  throw new Error('planning makes no calls')
 }
 
 describe('a score', () => {
@@ -211,6 +215,25 @@ describe('exploration', () => {
   ])('does not happen %s', (_, overrides) => {
     expect(planned({ ...explored, ...overrides }).exploration).toBeUndefined()
   })
+
+  it.each(['listen', 'converse'] as const)(
+    'does not happen in operation %s, since live sound is charged by whoever serves it',
+    (live) => {
+      const hears = (seller: ReturnType<typeof adapter>) => ({
+        ...seller,
+        transcribe: unplanned,
+        streamTranscription: unplanned,
+        converse: unplanned,
+      })
+      const catalog = createCatalog([
+        hears(adapter('a', [offer('gpt-4o-mini', 0.6, 300)])),
+        hears(adapter('b', [offer('claude-3-haiku', 0.6, 300)])),
+      ])
+      const tried = (operation: Operation) => planned({ ...explored, catalog, request: request({ operation }) }).exploration
+      expect(tried('transcribe')?.candidate.offer.provider).toBe('claude-3-haiku')
+      expect(tried(live)).toBeUndefined()
+    },
+  )
 
   it('never tries a simulated candidate for a real one, nor one that is much worse', () => {
     const simulated = createCatalog([

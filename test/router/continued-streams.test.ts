@@ -1,6 +1,6 @@
 import { type ChatEvent, type ProviderErrorKind, quantity, type Usage } from '@farebox/core'
 import { attemptStream, createHealth, createTally, type StreamAttemptOptions, type StreamSeam } from '@farebox/router'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { failure, routeOf } from './scripted.ts'
 
 const usage: Usage = { quantities: [{ meter: 'output', quantity: quantity(3), unit: 'tokens' }], certainty: 'exact' }
@@ -106,6 +106,30 @@ describe('a stream that is cut after content, and may be continued', () => {
     const { events } = await streamOf(played)
     for await (const event of events) order.push(words([event]))
     expect(order).toEqual(['a', 'first → r.2', 'b', '.'])
+  })
+
+  test('goes on where those who are told of its attempts and its seams fail later, and the process too', async () => {
+    const unhandled: unknown[] = []
+    const hear = (reason: unknown) => unhandled.push(reason)
+    process.on('unhandledRejection', hear)
+    onTestFinished(() => void process.off('unhandledRejection', hear))
+    const told: string[] = []
+    const failLater = async (what: string) => {
+      told.push(what)
+      throw new Error('the log is gone')
+    }
+    const played = play(
+      { first: ['a', failure('timeout')], second: ['b', finish] },
+      {
+        afterContent: 'continue',
+        onAttempt: ({ attemptId }) => failLater(attemptId),
+        onContinued: () => failLater('seam'),
+      },
+    )
+    const { events } = await streamOf(played)
+    expect(await readAll(events)).toEqual({ read: 'ab.', error: undefined })
+    await vi.advanceTimersByTimeAsync(1)
+    expect({ told, unhandled }).toEqual({ told: ['r.1', 'seam', 'r.2'], unhandled: [] })
   })
 
   test('asks beforeAttempt first, and ends as it was cut where that refuses or throws', async () => {

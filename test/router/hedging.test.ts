@@ -325,6 +325,15 @@ describe('the budget', () => {
     expect(records).toHaveLength(420)
   })
 
+  test('saves up no more than its burst, also of hedges that were given back', () => {
+    const budget = createHedgeBudget({ share: 1, burst: 2 })
+    const spent = () => Array.from({ length: 4 }, () => budget.spend())
+    for (let request = 0; request < 10; request += 1) budget.earn()
+    expect(spent()).toEqual([true, true, false, false])
+    for (let hedge = 0; hedge < 10; hedge += 1) budget.giveBack()
+    expect(spent()).toEqual([true, true, false, false])
+  })
+
   test('is not spent where nobody could be asked', async () => {
     const budget = fullBudget()
     await outcomeOf(play({ alone: 500 }, { hedge: { afterMs: 10, budget } }))
@@ -381,6 +390,25 @@ test('a stream is hedged until its first content, and the loser is stopped', asy
   expect(closed.toSorted()).toEqual(['quick', 'slow'])
 })
 
+test('a stream that is empty and comes in the same moment as that of the hedge is recorded by the name and usage of its finish', async () => {
+  const gate = new Promise((resolve) => setTimeout(resolve, 150))
+  async function* open(requestId: string): AsyncGenerator<ChatEvent> {
+    await gate
+    yield { type: 'finish', finishReason: 'stop', model: 'm', usage, requestId }
+  }
+  const running = attemptStream<ChatEvent>({
+    route: routeOf(['slow', 'quick']),
+    id: 'r',
+    hedge: { afterMs: 100, budget: fullBudget() },
+    open: ({ offer: { provider } }) => open(`req_${provider}`),
+  })
+  await vi.runAllTimersAsync()
+  expect((await running).attempts.toSorted((a, b) => a.attemptId.localeCompare(b.attemptId))).toMatchObject([
+    { outcome: 'succeeded', requestId: 'req_slow', usage },
+    { outcome: 'lost', requestId: 'req_quick', usage },
+  ])
+})
+
 describe('a hedge that is not made after all', () => {
   /** `beforeAttempt` takes its time over the hedge, and `meanwhile` something happens. */
   const meanwhile =
@@ -420,6 +448,15 @@ describe('a hedge that is not made after all', () => {
     const played = play({ slow, quick: 10 }, { beforeAttempt, retries: { triesMax: 1 } })
     expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'quick' } })
     expect(isDown).toBe(false)
+  })
+
+  test('because it could not be paid for beside the first keeps its place before the others', async () => {
+    const beforeAttempt = async (_: unknown, { cause }: { cause: string }) =>
+      cause === 'hedge' ? { refused: 'too dear' } : undefined
+    const slow = { failsAfterMs: 500, kind: 'unavailable' as const }
+    const played = play({ slow, second: 10, third: 10 }, { beforeAttempt, retries: { triesMax: 1 } })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'second' } })
+    expect(played.called).toEqual(['slow', 'second'])
   })
 
   test.each([

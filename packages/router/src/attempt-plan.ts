@@ -109,11 +109,8 @@ export function planAttempt(run: PlanRun, attemptId: string, facts: PlanFacts): 
       run.attempts.push(record)
       slot()
       health.record(healthKey, observe(outcome, end, tookMs))
-      try {
-        onAttempt(record)
-      } catch {
-        // A failing observer must not turn an answer that costs money into a failure.
-      }
+      // A failing observer must not turn an answer that costs money into a failure, nor end the process if it fails later.
+      void (async () => onAttempt(record))().catch(() => {})
     },
   }
 }

@@ -37,7 +37,7 @@ export async function openStream<Event extends StreamEvent>(
       if (!isContent(next.event)) continue
       if (plan.answer()) return { status: 'succeeded', value: { plan, leash, source, waiting } }
       stop(leash, source)
-      plan.finish({ outcome: 'left', usage: next.event.usage })
+      plan.finish({ outcome: 'left', usage: next.event.usage, requestId: next.event.requestId })
       return { status: 'lost' }
     }
     stop(leash, source)

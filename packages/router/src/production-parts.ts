@@ -34,9 +34,6 @@ export function tellSeam<Event extends StreamEvent, Produced>(
   { onContinued }: Pick<ProductionParts<Event, Produced>, 'onContinued'>,
   seam: StreamSeam<Produced>,
 ): void {
-  try {
-    onContinued(seam)
-  } catch {
-    // A failing observer must not cut a stream that continues.
-  }
+  // A failing observer must not cut a stream that continues, nor end the process if it fails later.
+  void (async () => onContinued(seam))().catch(() => {})
 }
