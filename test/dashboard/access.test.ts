@@ -167,6 +167,38 @@ inBrowser('whoever cannot see all of it', () => {
     }
   })
 
+  test('finds each link by a word, also where a workflow, a key and a user are named by blanks', async () => {
+    const { ledger } = open().box
+    const blank = ' \u2003'
+    // Last in the list of the accounts.
+    const { accountId } = await ledger.openAccount({ name: 'Without words' })
+    await ledger.grant({ accountId, amount: credits(1_000) })
+    const made = await ledger.createApiKey({ accountId, name: blank, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const workflow = open().box.workflow({ accountId, name: blank, userId: blank })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await workflow.end()
+    const page = await signedIn('', made.secret)
+    const nameless: string[] = []
+    for (const path of ['', '/activity', '/keys', `/workflows/${workflow.id}`]) {
+      await visit(page, path)
+      const links = await page.locator('a').evaluateAll((all) => all.map((each) => each.ariaLabel ?? each.textContent ?? ''))
+      nameless.push(...links.filter((text) => text.trim() === '').map(() => path))
+    }
+    expect(nameless).toEqual([])
+    expect(await page.locator('h1').textContent()).toBe('unnamed')
+    await page.getByRole('link', { name: 'unnamed' }).click()
+    await expect.poll(() => new URL(page.url()).searchParams.get('user')).toBe(blank)
+    const admin = await openPage(`?account=${accountId}`)
+    await admin.route('**/api/v1/admin/accounts?*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, body: (await answer.text()).replace('"Without words"', JSON.stringify(blank)) })
+    })
+    await signIn(admin, ADMIN_TOKEN)
+    const option = admin.getByRole('combobox', { name: 'Account' }).locator(`option[value="${accountId}"]`)
+    await expect.poll(() => option.textContent()).toContain(accountId)
+  })
+
   test('has a larger type where the browser was told to use one', async () => {
     const page = await openPage()
     // As the setting does it: the size that the root has is relative to the browser's.
