@@ -127,6 +127,35 @@ inBrowser('whoever cannot see all of it', () => {
     expect(await background('.track > span')).not.toBe(await background('.card'))
   })
 
+  test.each([
+    ['light', 'dark'],
+    ['dark', 'light'],
+  ] as const)(
+    'tells the bars of a chart from a device’s own %s background, also if the theme %s is chosen',
+    async (device, theme) => {
+      const page = await openPage('', { forcedColors: 'active', colorScheme: device })
+      await page.evaluate((chosen) => localStorage.setItem('farebox.theme', chosen), theme)
+      await page.reload()
+      await signIn(page, open().seeded.key)
+      await loaded(page)
+      const [surface = '', text = '', ...bars] = await page.evaluate(() => {
+        const style = (of: string) => [...document.querySelectorAll(of)].map((element) => getComputedStyle(element))
+        const fills = (of: string) => [...new Set(style(of).map(({ fill }) => fill))]
+        return [
+          ...style('.card')
+            .map(({ backgroundColor }) => backgroundColor)
+            .slice(0, 1),
+          ...fills('.chart text'),
+          ...fills('.bar'),
+        ]
+      })
+      expect(bars.length).toBeGreaterThan(3)
+      expect(bars.filter((colour) => contrast(colour, surface) < 3)).toEqual([])
+      // As the rest of the text, it has the device's colour.
+      expect(contrast(text, surface)).toBe(21)
+    },
+  )
+
   test('hears when each attempt began, which others see as lanes', async () => {
     const page = await signedIn(`/workflows/${open().seeded.rescued}`)
     const { attempts } = await ask<{ attempts: { started_at: string }[] }>(`/workflows/${open().seeded.rescued}`)
@@ -136,6 +165,38 @@ inBrowser('whoever cannot see all of it', () => {
       const ms = Date.parse(started_at) - begin
       expect(rows[place]).toContain(ms < 1_000 ? `after ${ms} ms` : `after ${Math.round(ms / 100) / 10} s`)
     }
+  })
+
+  test('finds each link by a word, also where a workflow, a key and a user are named by blanks', async () => {
+    const { ledger } = open().box
+    const blank = ' \u2003'
+    // Last in the list of the accounts.
+    const { accountId } = await ledger.openAccount({ name: 'Without words' })
+    await ledger.grant({ accountId, amount: credits(1_000) })
+    const made = await ledger.createApiKey({ accountId, name: blank, minimumBalance: credits(0) })
+    if (made.status !== 'created' || made.secret === undefined) throw new Error('the key was not made')
+    const workflow = open().box.workflow({ accountId, name: blank, userId: blank })
+    await workflow.record('phone', 'twilio', 1, 'minutes')
+    await workflow.end()
+    const page = await signedIn('', made.secret)
+    const nameless: string[] = []
+    for (const path of ['', '/activity', '/keys', `/workflows/${workflow.id}`]) {
+      await visit(page, path)
+      const links = await page.locator('a').evaluateAll((all) => all.map((each) => each.ariaLabel ?? each.textContent ?? ''))
+      nameless.push(...links.filter((text) => text.trim() === '').map(() => path))
+    }
+    expect(nameless).toEqual([])
+    expect(await page.locator('h1').textContent()).toBe('unnamed')
+    await page.getByRole('link', { name: 'unnamed' }).click()
+    await expect.poll(() => new URL(page.url()).searchParams.get('user')).toBe(blank)
+    const admin = await openPage(`?account=${accountId}`)
+    await admin.route('**/api/v1/admin/accounts?*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, body: (await answer.text()).replace('"Without words"', JSON.stringify(blank)) })
+    })
+    await signIn(admin, ADMIN_TOKEN)
+    const option = admin.getByRole('combobox', { name: 'Account' }).locator(`option[value="${accountId}"]`)
+    await expect.poll(() => option.textContent()).toContain(accountId)
   })
 
   test('has a larger type where the browser was told to use one', async () => {
@@ -364,6 +425,28 @@ inBrowser('the focus', () => {
     await page.keyboard.press('Escape')
     await expect.poll(isOpen).toBe('false')
     expect(await hasFocus(menu)).toBe(true)
+  })
+
+  test('is never beneath the menu: when it goes on to the page, the menu closes', async () => {
+    const page = await signedIn('/keys', open().seeded.key, { viewport: { width: 320, height: 480 } })
+    const menu = page.getByRole('button', { name: 'Menu' })
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+    await menu.click()
+    await page.getByRole('button', { name: 'Sign out' }).focus()
+    await page.keyboard.press('Tab')
+    await expect.poll(() => menu.getAttribute('aria-expanded')).toBe('false')
+    const isOnTop = () =>
+      page.evaluate(() => {
+        const { x = 0, y = 0 } = document.activeElement?.getBoundingClientRect() ?? {}
+        return document.activeElement?.contains(document.elementFromPoint(x + 2, y + 2))
+      })
+    expect(await page.evaluate(() => document.activeElement?.closest('main') !== null)).toBe(true)
+    await expect.poll(isOnTop).toBe(true)
+    await menu.click()
+    await page.getByRole('link', { name: 'Farebox, overview' }).focus()
+    await page.keyboard.press('Shift+Tab')
+    expect(await focused(page)).toBe('Skip to content')
+    await expect.poll(() => menu.getAttribute('aria-expanded')).toBe('false')
   })
 
   test('comes back also when the key is pressed the moment the menu opens', async () => {

@@ -78,12 +78,24 @@ test('at the root of a server it is everything', async () => {
   expect(await page.text()).toContain('<base href="/">')
 })
 
+test('behind a proxy that strips a prefix, its page names where browsers find it', async () => {
+  const ask = await serve(express().use('/money', expressDashboard({ publicPath: '/tools/money/' })))
+  expect(await (await ask('/money/keys')).text()).toContain('<base href="/tools/money/">')
+  const root = await dashboard({ publicPath: '/' })(new Request('http://localhost/dashboard/keys'))
+  expect(await root.text()).toContain('<base href="/">')
+})
+
 test('an option that cannot be is named, with what was received', () => {
   expect(() => dashboard({ apiBas: '/billing' } as never)).toThrow(
     'apiBas: dashboard() has no such option; known are path, apiBase, pagesFolder',
   )
   expect(() => dashboard({ path: 'dashboard' })).toThrow('path must begin with a slash')
   expect(() => dashboard({ path: '/a?b' })).toThrow('"/a?b"')
+  for (const publicPath of ['dashboard', '//elsewhere.example.com', 'https://a', '/a?b', '']) {
+    expect(() => dashboard({ publicPath })).toThrow(
+      `publicPath must be the path at which browsers find the pages, such as /tools/dashboard; received "${publicPath}"`,
+    )
+  }
   for (const apiBase of ['javascript:alert(1)', '//elsewhere.example.com', 'api', 'https://a b', 'https://a?b', 'https://a/#b']) {
     expect(() => dashboard({ apiBase })).toThrow(
       `apiBase must be a path or an http(s) address without /api/v1; received "${apiBase}"`,

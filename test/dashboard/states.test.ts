@@ -162,6 +162,24 @@ inBrowser('a network that is slow or gone', () => {
     }
   })
 
+  test('what was spent cannot be read, and the balance is shown all the same, until it can', async () => {
+    const page = await openPage('', { mayFail: true })
+    await page.clock.install()
+    await page.route('**/api/v1/usage/series*', (route) =>
+      route.fulfill({ status: 500, json: { code: 'INTERNAL', detail: 'something went wrong' } }),
+    )
+    await signIn(page, open().seeded.key)
+    const balance = page.getByRole('region', { name: 'Balance' })
+    const { available } = await ask<{ available: number }>('/credits')
+    const stat = (name: string) => balance.locator('.stat').filter({ has: page.getByText(name, { exact: true }) })
+    await expect.poll(() => stat('Available').textContent()).toContain(available.toLocaleString('en'))
+    expect(await stat('Burn rate').textContent()).toBe('Burn rate– Not loaded: something went wrong')
+    expect(await stat('Lasts').textContent()).toBe('Lasts– The burn rate is not known')
+    await page.unroute('**/api/v1/usage/series*')
+    await page.clock.fastForward(16_000)
+    await expect.poll(() => stat('Lasts').textContent()).toContain('Available ÷ burn rate')
+  })
+
   test('a series that is too long to be read to its end is not shown as if that were all', async () => {
     const page = await signedIn('/keys', open().seeded.key, { mayFail: true })
     await page.route('**/api/v1/usage/series*', async (route) => {

@@ -53,6 +53,11 @@ export const utc = (at: string): string => utcInstants.format(new Date(at))
 export const instant = (at: string): string => instants.format(new Date(at))
 export const day = (at: string): string => days.format(new Date(at))
 
+/** Whether a name has nothing to see or to say, so that a link with it could be neither found nor read. */
+export const isBlank = (name: string): boolean => !/[^\s\p{C}\p{Z}]/u.test(name)
+/** A name as it is, and `unnamed` if it is blank. */
+export const named = (name: string): string => (isBlank(name) ? 'unnamed' : name)
+
 /** `credit` or `credits`. */
 export const plural = (count: number, noun: string): string => (count === 1 ? noun : `${noun}s`)
 

@@ -10,7 +10,7 @@ export function isBeneath(path: string, prefix: string): boolean {
 }
 
 /** Serves the built pages. Reads them at the first request and keeps them in memory. */
-export function servePages({ apiBase, apiOrigin, pagesFolder }: ResolvedDashboardOptions): ServePages {
+export function servePages({ apiBase, apiOrigin, pagesFolder, publicPath }: ResolvedDashboardOptions): ServePages {
   let reading: ReturnType<typeof readPages> | undefined
   const policy = contentSecurityPolicy(apiOrigin)
   return async (request, prefix) => {
@@ -28,7 +28,7 @@ export function servePages({ apiBase, apiOrigin, pagesFolder }: ResolvedDashboar
     // Every other path is a view, which the page itself routes. A missing asset is not.
     if (name.startsWith('assets/')) return new Response('not found', { status: 404 })
     const page = pages.index
-      .replace('{{base}}', () => escapeAttribute(`${prefix}/`))
+      .replace('{{base}}', () => escapeAttribute(`${publicPath ?? prefix}/`))
       .replace('{{api}}', () => escapeAttribute(apiBase))
     return new Response(request.method === 'HEAD' ? null : page, {
       headers: { ...safety(policy), 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' },

@@ -2,7 +2,7 @@ import type { AccountPage } from '@farebox/client'
 import { useEffect, useRef } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits } from '../format.ts'
+import { credits, isBlank } from '../format.ts'
 import { linkTo } from '../state/account-link.ts'
 import { go, route, setQuery } from '../state/route.ts'
 import { chooseAccount, session } from '../state/session.ts'
@@ -61,7 +61,7 @@ export function AccountChoice() {
           )}
           {accounts.map(({ account_id, name, available }) => (
             <option key={account_id} value={account_id}>
-              {isolated(name || account_id)} · {credits(available)}
+              {isolated(isBlank(name) ? account_id : name)} · {credits(available)}
             </option>
           ))}
         </select>

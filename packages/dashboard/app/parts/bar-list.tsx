@@ -1,4 +1,4 @@
-import { charged, credits, percent } from '../format.ts'
+import { charged, credits, named, percent } from '../format.ts'
 import { KeptLink } from './kept-link.tsx'
 import { Track } from './track.tsx'
 
@@ -27,11 +27,11 @@ export function BarList({ bars, total }: { bars: readonly Bar[]; total: number }
             <span class="bar-list-name">
               {href ? (
                 <KeptLink class="cut" href={href} title={name}>
-                  {name}
+                  {named(name)}
                 </KeptLink>
               ) : (
                 <span class="cut" title={name}>
-                  {name}
+                  {named(name)}
                 </span>
               )}
               {detail && <span class="faint small">{detail}</span>}

@@ -35,9 +35,13 @@ export function Sidebar() {
     // The link that has the focus goes with the menu. Where there is no menu, its button cannot take the focus.
     menu.current?.focus()
   }
+  // Else it would cover what has the focus.
+  const closeWhenLeft = ({ currentTarget, relatedTarget }: FocusEvent) => {
+    if (currentTarget instanceof Node && relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) setOpen(false)
+  }
   const current = view === 'workflows' ? 'activity' : view
   return (
-    <header class="sidebar">
+    <header class="sidebar" onFocusOut={closeWhenLeft}>
       <div class="sidebar-top">
         <a href={linkTo('')} aria-label="Farebox, overview">
           <Brand />

@@ -3,7 +3,7 @@ import { getJson } from '../api/get-json.ts'
 import { getSeries } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
 import { charged, credits, day, exactCredits, exactly, plural, units } from '../format.ts'
-import { AnswerView } from '../parts/answer-view.tsx'
+import { AnswerView, Outdated } from '../parts/answer-view.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { bucketStart, bucketsLater } from '../state/ranges.ts'
 import { BURN_DAYS, type BurnRate, burnRate } from './burn-rate.ts'
@@ -15,23 +15,24 @@ export function BalanceStats() {
   const now = useNow(60_000)
   const today = bucketStart('day', new Date(now))
   const from = bucketsLater('day', today, -BURN_DAYS)
-  const answered = useAnswer(
-    `balance ${today.getTime()}`,
-    async (signal) => {
-      const [balance, days] = await Promise.all([
-        getJson<Credits>('/credits', {}, signal),
-        getSeries({ granularity: 'day', groupBy: 'none', from }, signal),
-      ])
-      return { balance, days }
-    },
+  const answered = useAnswer('balance', (signal) => getJson<Credits>('/credits', {}, signal), { everyMs: EVERY_MS })
+  // Apart, because what is available is shown also if what was spent cannot be read.
+  const days = useAnswer(
+    `days ${today.getTime()}`,
+    (signal) => getSeries({ granularity: 'day', groupBy: 'none', from }, signal),
     { everyMs: EVERY_MS },
   )
+  const isComplete = days.data !== undefined || days.error !== undefined || answered.error !== undefined
   return (
     <section class="card" aria-label="Balance">
-      <AnswerView of={answered} ghosts={3}>
-        {({ balance, days }) => {
-          const burn = burnRate(days, balance.available, now)
-          const perDay = Math.round(burn.perDay * 10) / 10
+      {days.error && days.data && !answered.error && (
+        <div class="card-body">
+          <Outdated error={days.error} />
+        </div>
+      )}
+      <AnswerView of={isComplete ? answered : { ...answered, data: undefined }} ghosts={3}>
+        {(balance) => {
+          const burn = days.data && burnRate(days.data, balance.available, now)
           return (
             <dl class="stats">
               <Stat
@@ -49,13 +50,17 @@ export function BalanceStats() {
                   balance.held > 0 ? `${credits(balance.held)} held for work under way` : 'Nothing is held for work under way'
                 }
               />
-              <Stat
-                name="Burn rate"
-                value={burn.perDay >= 100 ? credits(burn.perDay) : perDay > 0 ? exactly(perDay) : units(burn.perDay)}
-                unit={`${plural(perDay, 'credit')} a day`}
-                note={burnNote(burn)}
-              />
-              <Lasts daysLeft={burn.daysLeft} now={now} />
+              {burn ? (
+                <>
+                  <Rate burn={burn} />
+                  <Lasts daysLeft={burn.daysLeft} now={now} />
+                </>
+              ) : (
+                <>
+                  <Stat name="Burn rate" value="–" note={days.error ? `Not loaded: ${days.error.message}` : 'Loading'} />
+                  <Stat name="Lasts" value="–" note="The burn rate is not known" />
+                </>
+              )}
             </dl>
           )
         }}
@@ -87,6 +92,18 @@ function Stat({
         <div class="stat-note">{note}</div>
       </dd>
     </div>
+  )
+}
+
+function Rate({ burn }: { burn: BurnRate }) {
+  const perDay = Math.round(burn.perDay * 10) / 10
+  return (
+    <Stat
+      name="Burn rate"
+      value={burn.perDay >= 100 ? credits(burn.perDay) : perDay > 0 ? exactly(perDay) : units(burn.perDay)}
+      unit={`${plural(perDay, 'credit')} a day`}
+      note={burnNote(burn)}
+    />
   )
 }
 

@@ -1,6 +1,7 @@
 import type { OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
+import { isBlank } from '../format.ts'
 
 /** Keys are created and renamed also while somebody looks. */
 const EVERY_MS = 30_000
@@ -20,6 +21,6 @@ export function keyNamesOf(keys: OwnKeys['keys']): ReadonlyMap<string, string> {
   const counts = new Map<string, number>()
   for (const { name } of keys) counts.set(name, (counts.get(name) ?? 0) + 1)
   return new Map(
-    keys.map(({ prefix, name }) => [prefix, name === '' ? prefix : counts.get(name) === 1 ? name : `${name} (${prefix})`]),
+    keys.map(({ prefix, name }) => [prefix, isBlank(name) ? prefix : counts.get(name) === 1 ? name : `${name} (${prefix})`]),
   )
 }

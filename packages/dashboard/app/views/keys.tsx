@@ -1,7 +1,7 @@
 import type { Budgets as BudgetsAnswer, OwnKeys } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { charged, credits, day, exactly, instant, percent, plural, serviceName, since } from '../format.ts'
+import { charged, credits, day, exactly, instant, named, percent, plural, serviceName, since } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Badge, type Tone } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
@@ -92,7 +92,7 @@ function KeyRows({ keys, spend, now }: { keys: readonly Key[]; spend: ReadonlyMa
                 <th scope="row" class="twofold">
                   <span>
                     <a class="link" href={linkTo('activity', { key: key.prefix })}>
-                      {key.name || 'unnamed'}
+                      {named(key.name)}
                     </a>
                   </span>
                   <span class="mono number">

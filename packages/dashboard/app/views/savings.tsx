@@ -1,7 +1,7 @@
 import type { Recommendations } from '@farebox/client'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, plural } from '../format.ts'
+import { credits, named, plural } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Card } from '../parts/card.tsx'
 import { type RangeName, rangeNames, rangeOf } from '../state/ranges.ts'
@@ -46,7 +46,7 @@ function Listed({ recommendations }: Pick<Recommendations, 'recommendations'>) {
             <li key={`${workflow_name} ${JSON.stringify(change)}`} class="saving">
               <div class="saving-line">
                 <span>
-                  <strong>{workflow_name}</strong>: set {changeText(change)}
+                  <strong>{named(workflow_name)}</strong>: set {changeText(change)}
                 </span>
                 <b class="number">
                   save {credits(credits_saved)} {plural(credits_saved, 'credit')}

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api/get-json.ts'
 import { getSeries, type SeriesGroup } from '../api/get-series.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { charged, credits, exactCredits, percent, plural, providerName, serviceName } from '../format.ts'
+import { charged, credits, exactCredits, named, percent, plural, providerName, serviceName } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { BarChart } from '../parts/bar-chart.tsx'
 import { Card } from '../parts/card.tsx'
@@ -61,7 +61,7 @@ export function SpendChart({ range: name }: { range: RangeName }) {
     { everyMs: EVERY_MS },
   )
   const nameOf = (each: string | null, keyNames: ReadonlyMap<string, string>) =>
-    each === null ? WITHOUT_NAME[groupBy] : (NAMES[groupBy]?.(each) ?? keyNames.get(each) ?? each)
+    each === null ? WITHOUT_NAME[groupBy] : (NAMES[groupBy]?.(each) ?? keyNames.get(each) ?? named(each))
   /** The address of the workflows that were opened in a bucket. */
   const workflowsOf = (start: Date) => {
     const within = { from: start.toISOString(), to: bucketsLater(granularity, start, 1).toISOString(), sort: 'credits' }

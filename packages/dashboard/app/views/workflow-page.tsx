@@ -2,7 +2,7 @@ import type { WorkflowDetails } from '@farebox/client'
 import type { ComponentChildren } from 'preact'
 import { getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { credits, duration, exactly, instant, plural } from '../format.ts'
+import { credits, duration, exactly, instant, named, plural } from '../format.ts'
 import { AnswerView, Outdated, Readable } from '../parts/answer-view.tsx'
 import { Badge } from '../parts/badge.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
@@ -33,7 +33,7 @@ export function WorkflowPage() {
         <Icon name="back" size={14} /> Activity
       </a>
       <PageHead
-        title={workflow?.workflow_name ?? 'Workflow'}
+        title={workflow?.workflow_name === undefined ? 'Workflow' : named(workflow.workflow_name)}
         lead={
           <>
             <span class="mono small">{id}</span> <CopyButton text={id} what="the id of the workflow" />
@@ -94,7 +94,7 @@ function Summary({ workflow, keyNames }: { workflow: WorkflowDetails; keyNames: 
 function Spender({ by, id, name = id }: { by: 'key' | 'user'; id: string; name?: string }) {
   return (
     <a class="link" href={linkTo('activity', { [by]: id })} title="See its workflows">
-      {name}
+      {named(name)}
     </a>
   )
 }

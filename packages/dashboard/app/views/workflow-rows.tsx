@@ -1,5 +1,5 @@
 import type { WorkflowListing } from '@farebox/client'
-import { credits, duration, instant, since } from '../format.ts'
+import { credits, duration, instant, named, since } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { KeptLink } from '../parts/kept-link.tsx'
 import { TableScroll } from '../parts/table-scroll.tsx'
@@ -53,7 +53,7 @@ export function WorkflowRows({
               <tr key={workflow_id} class={isNew(workflow) ? 'linked fresh' : 'linked'}>
                 <th scope="row" class="twofold">
                   <span>
-                    <KeptLink href={linkTo('workflows', {}, workflow_id)}>{workflow_name}</KeptLink>
+                    <KeptLink href={linkTo('workflows', {}, workflow_id)}>{named(workflow_name)}</KeptLink>
                   </span>
                   <span class="narrow-only">{since(created_at, now)}</span>
                   <span class="wide-only mono">{workflow_id}</span>
