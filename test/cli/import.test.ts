@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -220,6 +220,27 @@ test('a file that was put together of two, whose lines end in different ways, is
   const at = await newStore('SQLite', 'mixed')
   expect(await report(path, ...at)).toMatchObject({ code: 0, granted: 4, failed: 0 })
   expect(await balances(at)).toEqual({ ada: '5', bob: '6', carol: '7', dan: '8' })
+})
+
+test('a strict import of a pipe, which can be read only once, is refused and does not find it empty', async () => {
+  const at = await newStore('SQLite', 'piped')
+  const path = await file('piped.csv', 'id,credit_balance', 'ada,5')
+  const piped = (...parameters: string[]) =>
+    spawnSync('sh', ['-c', 'cat "$0" | "$@"', path, process.execPath, ...process.execArgv, MAIN, 'import', ...parameters, ...at])
+  const { status, stderr } = piped('/dev/stdin', '--strict')
+  const refusal = 'farebox: --strict reads the rows twice, and /dev/stdin is a pipe: write them to a file first\n'
+  expect([status, stderr.toString()]).toEqual([1, refusal])
+  expect(piped('/dev/stdin').status).toBe(0)
+  expect(await balances(at)).toEqual({ ada: '5' })
+})
+
+test('a file whose columns are separated by something else says which option names that, and a tab is written as \\t', async () => {
+  const at = await newStore('SQLite', 'tabs')
+  const path = await file('tabs.tsv', 'id\tcredit_balance', 'ada\t5')
+  expect((await farebox('import', path, ...at)).errors).toEqual([
+    expect.stringMatching(/: name it with --id-column, or what separates the columns with --delimiter$/),
+  ])
+  expect(await report(path, '--delimiter', '\\t', ...at)).toMatchObject({ code: 0, granted: 1 })
 })
 
 test('of every kind of floating point in a Postgres source, what is whole comes in, and nothing else', async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { formatCredits, InvalidOptionError } from '@farebox/core'
 import { type BalanceSource, type GrantSource, grantSources, type ImportReport, importBalances } from '@farebox/ledger'
 import { Option } from 'commander'
@@ -63,11 +63,14 @@ export function addImportCommand(shell: Shell): void {
 
 /** Loads each reader on demand, since a user installs only one of the two databases' packages. */
 async function sourceOf(file: string | undefined, options: ImportCommandOptions): Promise<BalanceSource> {
-  const { from, table, idColumn, balanceColumn, nameColumn, delimiter } = options
+  const { from, table, idColumn, balanceColumn, nameColumn } = options
   if ((file === undefined) === (from === undefined)) throw new InvalidOptionError('give either a CSV file or --from')
   if (file !== undefined) {
+    // A shell hands it over as it was typed.
+    const delimiter = options.delimiter === '\\t' ? '\t' : options.delimiter
     if (delimiter.length !== 1)
       throw new InvalidOptionError(`--delimiter must be one character, received ${JSON.stringify(delimiter)}`)
+    if (options.strict) checkReadableTwice(file)
     return readCsvBalances({ path: file, idColumn, balanceColumn, nameColumn, delimiter })
   }
   if (table === undefined) throw new InvalidOptionError('--table is missing: name the table or view that has the users')
@@ -80,6 +83,13 @@ async function sourceOf(file: string | undefined, options: ImportCommandOptions)
   if (!existsSync(where)) throw new InvalidOptionError(`cannot open ${where}: there is no such file`)
   const { readSqliteBalances } = await import('@farebox/ledger/sqlite')
   return readSqliteBalances({ filename: where, ...columns })
+}
+
+/** @throws {InvalidOptionError} it is a pipe, which would be empty the second time, or wait forever for somebody to write into it */
+function checkReadableTwice(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (!found || found.isFile() || found.isDirectory()) return
+  throw new InvalidOptionError(`--strict reads the rows twice, and ${file} is a pipe: write them to a file first`)
 }
 
 function reportLines(report: ImportReport): string[] {

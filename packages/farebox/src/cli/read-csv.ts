@@ -73,8 +73,10 @@ function columnsOf(header: readonly string[], options: CsvOptions): Columns {
     const at = header.indexOf(name)
     if (at >= 0 && header.indexOf(name, at + 1) < 0) return at
     const problem = at < 0 ? 'there is no column' : 'there are two columns'
+    // Most likely another character separates them.
+    const orDelimiter = header.length === 1 ? ', or what separates the columns with --delimiter' : ''
     throw new InvalidOptionError(
-      `${problem} ${JSON.stringify(name)} in ${options.path}, which has ${header.join(', ').slice(0, 500)}: name it with ${flag}`,
+      `${problem} ${JSON.stringify(name)} in ${options.path}, which has ${header.join(', ').slice(0, 500)}: name it with ${flag}${orDelimiter}`,
     )
   }
   return {

@@ -25,6 +25,7 @@ import { exerciseReserves } from './reserves.ts'
 import { exerciseSettlements } from './settlements.ts'
 import { Suite } from './suite.ts'
 import { exerciseTerms } from './terms.ts'
+import { exerciseUpgrades } from './upgrades.ts'
 import { exerciseWorkflows } from './workflows.ts'
 
 /**
@@ -63,5 +64,6 @@ export function exerciseLedgerDriver(name: string, open: OpenLedger): void {
       exerciseHistory(suite)
     })
     exerciseMigrations(open)
+    exerciseUpgrades(open)
   })
 }

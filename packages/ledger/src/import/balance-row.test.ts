@@ -49,6 +49,11 @@ test('an id or a name that cannot be kept is refused', () => {
   expect(row('5', { name: '\u0000' })).toMatchObject({ problem: expect.stringMatching(/^name must/) })
 })
 
+test('a row whose name or amount cannot be kept still says whose it is', () => {
+  for (const more of [{ name: 'x'.repeat(201) }, { credits: -5n as never }])
+    expect(row('5', more)).toEqual({ accountId: 'a', line: 7, problem: expect.any(String) })
+})
+
 test('an id that lost a character is refused, because another may have lost one too', () => {
   expect(row('5', { accountId: 'jos\uFFFD' })).toMatchObject({ problem: expect.stringContaining('lost a character') })
 })

@@ -36,17 +36,15 @@ export interface CheckedRow {
 }
 
 /** Checks a row. Returns it ready to import, or the problem with it. */
-export function checkRow(
-  row: BalanceRow | UnreadableRow,
-  position: number,
-): CheckedRow | Required<Pick<UnreadableRow, 'line' | 'problem'>> {
+export function checkRow(row: BalanceRow | UnreadableRow, position: number): CheckedRow | (UnreadableRow & { line: number }) {
   // A list that was filled by mistake may hold anything.
   if (typeof row !== 'object' || row === null)
     return { line: position, problem: `the row must be an object, received ${row === null ? 'null' : typeof row}` }
   const line = row.line ?? position
   if ('problem' in row) return { ...row, line }
+  let accountId: string | undefined
   try {
-    const accountId = checkText('id', row.accountId)
+    accountId = checkText('id', row.accountId)
     // U+FFFD replaces a character lost in decoding. Two users whose ids differ only there would become one.
     if (accountId.includes('\uFFFD'))
       return { accountId, line, problem: 'the id has lost a character: read it in its own encoding' }
@@ -56,7 +54,7 @@ export function checkRow(
       : { line, accountId, name: row.name === undefined ? accountId : checkText('name', row.name), amount }
   } catch (error) {
     if (!isFareboxError(error)) throw error
-    return { line, problem: error.message }
+    return { ...(accountId !== undefined && { accountId }), line, problem: error.message }
   }
 }
 
