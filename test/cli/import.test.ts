@@ -333,6 +333,16 @@ describe('what cannot be imported is said in one line, and exit code 1', () => {
       async () => ['--from', 'mysql://root:secret@x', '--table', 't'],
       /^farebox: --from must be .*mysql:\/\/…$/,
     ],
+    [
+      'a URL whose password makes it none',
+      async () => ['--from', 'postgres://app:se#cret@127.0.0.1/app', '--table', 't'],
+      /^farebox: connectionString is no URL: in a password, (?!.*cret)/,
+    ],
+    [
+      'a URL with a per cent sign that encodes no text',
+      async () => ['--from', 'postgres://app:se%adcret@127.0.0.1/app', '--table', 't'],
+      /^farebox: connectionString is no URL: in a password, .* % as %25$/,
+    ],
     ['a file that is not there', async () => [join(folder, 'none.csv')], /there is no file .*none\.csv/],
     ['a folder', async () => [folder], /cannot be read \(EISDIR\)/],
     ['an empty file', async () => [await file('empty.csv', '')], /is empty: its first line must name the columns/],

@@ -34,9 +34,9 @@ export function unavailable(error: unknown): unknown {
     return new LedgerInternalError('a change is too long, and was not made', error)
   }
   // Retrying cannot help. The message does not repeat the value, because it contains a password.
-  if (code === 'ERR_INVALID_URL') {
+  if (code === 'ERR_INVALID_URL' || error instanceof URIError) {
     return new InvalidOptionError(
-      'connectionString is no URL: in a password, write what is neither letter nor digit as %23 for #',
+      'connectionString is no URL: in a password, write what is neither letter nor digit as %23 for #, and % as %25',
     )
   }
   // A host's trigger has raised an error of its own, or does not find what it needs: it, not the ledger, lacks a table or a right.

@@ -40,8 +40,7 @@ export function readPostgresBalances(options: PostgresBalancesOptions): AsyncIte
 }
 
 async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRow | UnreadableRow> {
-  const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: options.connectionString, connectionTimeoutMillis: 10_000 })
+  const client = await clientFor(options)
   // A broken connection rejects its query, which suffices. Without a listener, its `error` event would end the process.
   client.on('error', () => undefined)
   try {
@@ -61,6 +60,15 @@ async function* read(options: PostgresBalancesOptions): AsyncGenerator<BalanceRo
     throw explained(error, options)
   } finally {
     await client.end().catch(() => undefined)
+  }
+}
+
+async function clientFor({ connectionString }: PostgresBalancesOptions) {
+  const { default: pg } = await import('pg')
+  try {
+    return new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 })
+  } catch (error) {
+    throw unavailable(error)
   }
 }
 
