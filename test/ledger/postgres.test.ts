@@ -133,18 +133,19 @@ describe('a ledger in Postgres', () => {
     }
   })
 
-  test.each([
-    'postgres://app:se#cret@127.0.0.1:5432/credits',
-    'postgres://app:se%adcret@127.0.0.1:5432/credits',
-  ])('a connection string that is no URL is told as such, without the password that made it one: %s', async (url) => {
-    const away = new Ledger(postgres({ connectionString: url }))
-    for (const call of [() => away.migrate(), () => away.balance('a'), () => away.openAccount({ name: 'Ada' })]) {
-      const error = await call().catch((reason: unknown) => reason)
-      expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('%23') })
-      expect(inspect(error, { depth: null })).not.toMatch(/se[#%]|cret@/)
-    }
-    await away.close()
-  })
+  const unreadable = ['se#cret', 'se%adcret']
+  test.each(unreadable)(
+    'a connection string that is no URL is told as such, without the password that made it one: %s',
+    async (password) => {
+      const away = new Ledger(postgres({ connectionString: `postgres://app:${password}@127.0.0.1:5432/credits` }))
+      for (const call of [() => away.migrate(), () => away.balance('a'), () => away.openAccount({ name: 'Ada' })]) {
+        const error = await call().catch((reason: unknown) => reason)
+        expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('%23') })
+        expect(inspect(error, { depth: null })).not.toMatch(/se[#%]|cret@/)
+      }
+      await away.close()
+    },
+  )
 
   test('a setting in the connection string that the server does not take is no fault of the change', async () => {
     const wrong = new Ledger(postgres({ connectionString: `${database.url}?options=-c%20statement_timeout%3Dsoon` }))
