@@ -12,9 +12,9 @@ export interface ImportReport {
   creditsGranted: Credits
   /** Rows of 0 credits: the account exists, with nothing to grant. */
   withoutCredits: number
-  /** Rows that an earlier run imported with the same balance. */
+  /** Rows that an earlier run, or an earlier row of the same user, imported with the same balance. */
   importedBefore: number
-  /** Rows that an earlier run imported with another balance or source. They were left as they are. */
+  /** Rows that an earlier run, or row of the same user, imported with another balance or source. They were left as they are. */
   different: number
   /** Rows that could not be imported. */
   failed: number
