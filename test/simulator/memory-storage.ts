@@ -1,7 +1,7 @@
 import type { Changes, LoadRequest } from '../../packages/ledger/src/machine/state.ts'
 import type { Rows, TableName } from '../../packages/ledger/src/rows.ts'
 import { DUE_AT_ONCE, type Load, type LoadKind, loads, type Table, tables } from '../../packages/ledger/src/tables.ts'
-import { atMoment } from '../../packages/ledger/src/testing/at-moment.ts'
+import { dueFirst } from '../../packages/ledger/src/testing/due-first.ts'
 
 /** What a unique key says about a row that two transactions both inserted: the second must be tried again. */
 export class ConflictError extends Error {}
@@ -70,9 +70,9 @@ export class MemoryStorage {
   }
 
   #wanted(kind: LoadKind, key: readonly string[]): Row[] {
-    const name = key.slice(0, loads[kind].by.length).join('\0')
+    const name = key.join('\0')
     const wanted = [...(this.#indexes.get(kind)?.get(name) ?? [])].filter((row) => isWanted(kind, row))
-    return atMoment(kind, wanted, key, this.#dueAtOnce)
+    return dueFirst(kind, wanted, this.#dueAtOnce)
   }
 
   #put(table: Table, row: Row): void {

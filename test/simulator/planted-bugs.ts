@@ -34,7 +34,7 @@ export const plantedBugs: Record<string, Pick<WorldOptions, 'run' | 'sabotage'>>
       return rows
     }
   }),
-  'holds that are never given back': onLoad((load) => (request) => (request.kind === 'dueHolds' ? [] : load(request))),
+  'holds that are never given back': onLoad((load) => (request) => (request.kind === 'firstHolds' ? [] : load(request))),
   'a micro-credit more than is due': onResult(({ outcomes }) => {
     for (const outcome of outcomes ?? [])
       if (outcome.status === 'charged' && !outcome.replayed) outcome.charged = plusOne(outcome.charged)

@@ -10,8 +10,6 @@ export interface SqlDialect {
   indexedBy?(name: string): string
   /** The condition that a column is one of the values of parameter `index` (1-based). */
   matches(column: string, index: number): string
-  /** Parameter `index` (1-based), which is epoch milliseconds. */
-  moment(index: number): string
   /** The rows to insert, as the source of an `INSERT`. */
   source(columns: readonly Column[]): string
 }
@@ -35,12 +33,11 @@ export function nameTables(text: string, tableName: (name: TableName) => string)
 
 /** Reads the rows of one load request. */
 export function loadStatement(kind: LoadKind, dialect: SqlDialect): string {
-  const { table, by, where, at, index }: Load = loads[kind]
+  const { table, by, where, first, index }: Load = loads[kind]
   const conditions = by.map((column, position) => dialect.matches(column, position + 1))
   if (where !== undefined) conditions.push(where)
-  if (at) conditions.push(`${at.comparison} ${dialect.moment(by.length + 1)}`)
   const source = dialect.tableName(table) + (index === undefined ? '' : (dialect.indexedBy?.(index) ?? ''))
-  return `SELECT ${columnNames(tables[table])} FROM ${source} WHERE ${conditions.join(' AND ')}${at ? ` ${at.rest}` : ''}`
+  return `SELECT ${columnNames(tables[table])} FROM ${source} WHERE ${conditions.join(' AND ')}${first ? ` ORDER BY ${first}` : ''}`
 }
 
 /** Adds rows to one table. Columns that are not `given` become null. */

@@ -301,8 +301,8 @@ export const tables: { readonly [Name in TableName]: Table<Name> } = {
 export const DUE_AT_ONCE = 128
 
 /**
- * The ways in which the state machine loads rows: by equality of the `by` columns, and only rows that meet `where` and `at`. A
- * driver turns each into one statement and needs an index for it.
+ * The ways in which the state machine loads rows: by equality of the `by` columns, and only rows that meet `where`. A driver turns
+ * each into one statement and needs an index for it.
  */
 export const loads = {
   account: { table: 'accounts', by: ['account_id'] },
@@ -312,19 +312,12 @@ export const loads = {
   hold: { table: 'holds', by: ['account_id', 'hold_id'] },
   /** Loaded only for verbs that go through all open holds. */
   openHolds: { table: 'holds', by: ['account_id'], where: `state = 'open'` },
-  /** Holds due by a moment, those due first, one more than are given back at once. Loaded only if something of the account is due. */
-  dueHolds: {
+  /** The open holds that are due first, one more than are given back at once. Loaded only if something of the account is due. */
+  firstHolds: {
     table: 'holds',
     by: ['account_id'],
     where: `state = 'open'`,
-    at: { comparison: 'expires_at + grace_ms <=', rest: `ORDER BY expires_at + grace_ms LIMIT ${DUE_AT_ONCE + 1}` },
-  },
-  /** The hold that is due first after a moment. */
-  nextHold: {
-    table: 'holds',
-    by: ['account_id'],
-    where: `state = 'open'`,
-    at: { comparison: 'expires_at + grace_ms >', rest: 'ORDER BY expires_at + grace_ms LIMIT 1' },
+    first: `expires_at + grace_ms LIMIT ${DUE_AT_ONCE + 1}`,
   },
   workflow: { table: 'workflows', by: ['account_id', 'workflow_id'] },
   workflowHolds: { table: 'holds', by: ['account_id', 'workflow_id'], where: `state = 'open'` },
@@ -353,8 +346,8 @@ export interface Load {
   table: TableName
   by: readonly string[]
   where?: string
-  /** What is compared with a moment, which then ends the key, and how many rows that gives for each key. */
-  at?: { comparison: string; rest: string }
+  /** In which order the rows of a key come, of which there are not all, and how many. */
+  first?: string
   /**
    * The index to read by. SQLite keeps no statistics, and would rather read all that an account has by a primary key that begins with
    * the account.

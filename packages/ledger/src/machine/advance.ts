@@ -22,7 +22,8 @@ export function advance(state: LedgerState, account: AccountRow, now: number): v
 
 /** Whether more is due on an account by `now` than {@link advance} should apply at once. */
 export function isTooMuchDue(state: LedgerState, account: AccountRow, now: number): boolean {
-  return account.nextDueAt !== null && account.nextDueAt <= now && state.isTooMuchDue(account.accountId, now)
+  if (account.nextDueAt === null || account.nextDueAt > now) return false
+  return state.openHolds(account.accountId).filter((hold) => dueAt(hold) <= now).length > state.dueAtOnce
 }
 
 /**

@@ -27,7 +27,7 @@ export interface BatchOptions {
   writeEarly?: (rows: NewRows) => void
   /** After how many operations. @defaultValue 64, whose rows are worth statements of their own */
   writeEvery?: number
-  /** How many holds of an account one transaction gives back because they are due. @defaultValue what a `dueHolds` load allows */
+  /** How many holds of an account one transaction gives back because they are due. @defaultValue what a `firstHolds` load allows */
   dueAtOnce?: number
 }
 

@@ -91,10 +91,9 @@ export function missingRows(state: LedgerState, operations: readonly Operation[]
     const at = Math.max(now, account?.updatedAt ?? 0)
     const isDue = account !== undefined && account.nextDueAt !== null && account.nextDueAt <= at
     // Those who go through all open holds wait until few are due: thousands would be loaded again for each part of them.
-    const isTimeForAll = account !== undefined && (!isDue || state.has('dueHolds', [accountId, String(at)]))
+    const isTimeForAll = account !== undefined && (!isDue || state.has('firstHolds', [accountId]))
     if (isDue) {
-      want('dueHolds', accountId, String(at))
-      want('nextHold', accountId, String(at))
+      want('firstHolds', accountId)
       for (const hold of state.openHolds(accountId)) {
         if (dueAt(hold) > at) continue
         wantBudgetsOf(accountId, hold)

@@ -47,8 +47,6 @@ export class LedgerState {
   readonly usageRollups = new RollupSums('usage_rollups')
   readonly workflowRollups = new RollupSums('workflow_rollups')
   readonly #loaded = new KeySet()
-  /** The accounts and moments by which more holds are due than are given back at once. */
-  readonly #tooMuchDue = new KeySet()
   /** By table, by account (or whatever a primary key begins with), and by the rest of the primary key. */
   readonly #rows = new Map<TableName, Map<string, Map<string, object>>>()
   readonly #changed = new Map<TableName, Set<object>>()
@@ -85,7 +83,6 @@ export class LedgerState {
     if (request.kind === 'entry') for (const row of rows) this.#remember(row as EntryRow)
     if (request.kind === 'grants') this.#group(this.#grants, request, (rows as GrantRow[]).toSorted(burnOrder))
     if (request.kind === 'account') for (const row of rows as AccountRow[]) if (row.hasBudgets) this.#budgeted.add(row.accountId)
-    if (request.kind === 'dueHolds') this.#countDue(request.keys, rows as HoldRow[])
     if (table === 'budgets')
       for (const accountId of new Set((rows as BudgetRow[]).map((row) => row.accountId))) this.#listBudgets(accountId)
   }
@@ -108,9 +105,8 @@ export class LedgerState {
   }
 
   /**
-   * The open holds that were loaded for an account. After an `openHolds` load, these are all of them. After a `dueHolds` and a
-   * `nextHold` load of one moment, those due by then are among them, or if that is too much the first of those, and the one that is
-   * due next.
+   * The open holds that were loaded for an account. After an `openHolds` load, these are all of them. After a `firstHolds` load, the
+   * ones that are due first are among them, one more than are given back at once.
    */
   openHolds(accountId: string, workflowId?: string): HoldRow[] {
     const open: HoldRow[] = []
@@ -120,11 +116,6 @@ export class LedgerState {
       if (workflowId === undefined || hold.workflowId === workflowId) open.push(hold)
     }
     return open.sort(oldestFirst)
-  }
-
-  /** Whether more holds are due by a moment than are given back at once. Known after a `dueHolds` load of that moment. */
-  isTooMuchDue(accountId: string, by: number): boolean {
-    return this.#tooMuchDue.has('dueHolds', [accountId, String(by)])
   }
 
   workflow(accountId: string, workflowId: string): WorkflowRow | undefined {
@@ -236,13 +227,6 @@ export class LedgerState {
   #remember(entry: EntryRow): void {
     if (entry.idempotencyKey === null) return
     getOrInsert(this.#entries, entry.accountId, () => new Map<string, EntryRow>()).set(entry.idempotencyKey, entry)
-  }
-
-  #countDue(keys: LoadRequest['keys'], rows: readonly HoldRow[]): void {
-    for (const key of keys) {
-      const found = rows.filter(({ accountId }) => accountId === key[0])
-      if (found.length > this.dueAtOnce) this.#tooMuchDue.add('dueHolds', key)
-    }
   }
 
   #listGrant(grant: GrantRow): void {

@@ -43,23 +43,21 @@ export class Statements {
       tableName: (name) => `${sqlSchema(schema)}.${sqlName(name)}`,
       matches: (column, index) =>
         isDistributed && column === 'account_id' ? `${column} = $${index}` : `${column} = ANY($${index}::text[])`,
-      moment: (index) => `$${index}::bigint`,
       source: (columns) => source(columns, 0),
     }
   }
 
   /** Returns the statements that load the requested rows: one, or one for each account where the tables are distributed. */
   load({ kind, keys }: LoadRequest): Statement[] {
-    const { by, at }: Load = loads[kind]
+    const { by }: Load = loads[kind]
     const text = this.#text(`load ${kind}`, () => this.#loadText(kind))
     const column = (of: LoadRequest['keys'], index: number): ArrayValue => ({
       type: 'text',
       elements: of.map((key) => key[index]),
     })
     if (!this.#isDistributed || by[0] !== 'account_id') {
-      return [{ text, values: (at ? [...by, at] : by).map((_, index) => column(keys, index)), rowMode: 'array' }]
+      return [{ text, values: by.map((_, index) => column(keys, index)), rowMode: 'array' }]
     }
-    if (at) return keys.map((key) => ({ text, values: [...key], rowMode: 'array' }))
     return [...Map.groupBy(keys, ([accountId = '']) => accountId)].map(([accountId, of]) => ({
       text,
       values: [accountId, ...by.slice(1).map((_, index) => column(of, index + 1))],
@@ -123,13 +121,11 @@ export class Statements {
   }
 
   #loadText(kind: LoadKind): string {
-    const { at }: Load = loads[kind]
-    if (at && !this.#isDistributed) {
+    const { first }: Load = loads[kind]
+    if (first !== undefined && !this.#isDistributed) {
       // So many rows for each key, which one condition on all of them cannot say.
-      const asked = { matches: (column: string) => `${column} = asked.account_id`, moment: () => 'asked.moment::bigint' }
-      const found = loadStatement(kind, { ...this.#dialect, ...asked })
-      const keys = 'ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS asked (account_id, moment)'
-      return `SELECT found.* FROM ${keys}, LATERAL (${found}) AS found`
+      const found = loadStatement(kind, { ...this.#dialect, matches: (column) => `${column} = asked.account_id` })
+      return `SELECT found.* FROM pg_catalog.unnest($1::text[]) AS asked (account_id), LATERAL (${found}) AS found`
     }
     const text = loadStatement(kind, this.#dialect)
     // Locking accounts first, in a fixed order, keeps two batches from deadlocking.

@@ -123,6 +123,5 @@ export const dialect: SqlDialect = {
   tableName: sqlName,
   indexedBy: (name) => ` INDEXED BY ${PREFIX}${name}`,
   matches: (column) => `${column} = ?`,
-  moment: () => 'CAST(? AS INTEGER)',
   source: (columns) => `VALUES (${columns.map(() => '?').join(', ')})`,
 }

@@ -4,7 +4,7 @@ import type { Rows, TableName } from '../rows.ts'
 import { DUE_AT_ONCE, type Load, type LoadKind, loads, tables } from '../tables.ts'
 import { runInMemory } from '../verify/scan.ts'
 import { verification } from '../verify/verification.ts'
-import { atMoment } from './at-moment.ts'
+import { dueFirst } from './due-first.ts'
 
 /** 2026-07-15 12:00:30 UTC, a Wednesday. */
 export const START = Date.UTC(2026, 6, 15, 12, 0, 30)
@@ -72,7 +72,7 @@ export class MemoryRows {
     const wanted = (this.isBackwards ? rows.reverse() : rows).filter(
       (row) => properties.every((property, index) => row[property] === key[index]) && isWanted(kind, row),
     )
-    return atMoment(kind, wanted, key, this.dueAtOnce).map((row) => structuredClone(row))
+    return dueFirst(kind, wanted, this.dueAtOnce).map((row) => structuredClone(row))
   }
 
   #write(name: TableName, row: Record<string, unknown>): void {
