@@ -2,7 +2,7 @@ import type { Audio } from '@farebox/core'
 import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
 import { fragmentsSeconds } from './fragments-seconds.ts'
-import { waveSeconds } from './wave-seconds.ts'
+import { waveLength } from './wave-length.ts'
 
 /** A recording with its media type and duration. */
 export interface ReadAudio extends Audio {
@@ -46,14 +46,16 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
   const isWave = format.container === 'WAVE'
-  const bySamples = isWave ? waveSeconds(bufferOf(afterTags(data))) : undefined
+  const wave = isWave ? waveLength(bufferOf(afterTags(data))) : undefined
   // A WAV file states its number of samples. If it states no duration, it has no audio.
   const longest = isWave ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
-  const durationSeconds = Math.max(bySamples ?? format.duration ?? longest, isMpeg4(data) ? secondsOfFragments(data) : 0)
+  const durationSeconds = Math.max(
+    wave?.durationSeconds ?? format.duration ?? longest,
+    isMpeg4(data) ? secondsOfFragments(data) : 0,
+  )
   if (!(durationSeconds > 0 && Number.isFinite(durationSeconds))) throw new InvalidAudioError('the audio contains no sound')
   const bytesPerSecond = (data.byteLength - TAG_BYTES) / durationSeconds
-  // The reader takes any WAV file that states a number of samples for a compressed one.
-  if (bytesPerSecond > bytesPerSecondMax(bySamples === undefined ? format : { ...format, lossless: true })) {
+  if (bytesPerSecond > (wave ? wave.bytesPerSecond * 1.1 : bytesPerSecondMax(format))) {
     throw new InvalidAudioError(`the audio claims to last ${durationSeconds.toFixed(1)} seconds, which is too short for its size`)
   }
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
