@@ -201,6 +201,7 @@ describe('the length of a recording, by its own header', () => {
     ['wav with sound that is not played', withChunk(wav(3), wav(0.001).subarray(36)), 'audio/wav', 3],
     // ffmpeg plays them all.
     ['wav with sound in two chunks', withChunk(wav(0.001), wav(3).subarray(36)), 'audio/wav', 3.001],
+    ['wav of any length', Buffer.concat([text('RF64'), wav(3, { dataBytes: 0xffffffff }).subarray(4)]), 'audio/wav', 3],
     ['wav with a second format', withFormat(wav(3), wav(0, { bits: 32, rate: 192_000 })), 'audio/wav', 3],
     ['wav of 24 bits that tells no lengths', withoutLength(wav(9, { bits: 24, rate: 96_000, dataBytes: 0 })), 'audio/wav', 9],
     ['wav of µ-law that tells no bits', withoutBits(wav(80, { tag: 7, bits: 8, fact: 640_000 })), 'audio/wav', 80],

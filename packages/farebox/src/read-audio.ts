@@ -37,11 +37,10 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
   // Loaded with the first recording, because applications that only chat do not need it.
   const { parseBlob } = await import('music-metadata')
-  const { format } = await parseBlob(readInTurns(beforeEndless(afterTags(data))), { duration: true, skipCovers: true }).catch(
-    (error: unknown) => {
-      throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
-    },
-  )
+  const readable = asRiff(beforeEndless(afterTags(data)))
+  const { format } = await parseBlob(readInTurns(readable), { duration: true, skipCovers: true }).catch((error: unknown) => {
+    throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
+  })
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
@@ -138,6 +137,16 @@ function beforeEndless(data: Uint8Array): Uint8Array {
   const bytes = bufferOf(data)
   const ends = ENDLESS_CLUSTERS.map((mark) => bytes.indexOf(mark)).filter((at) => at !== -1)
   return ends.length === 0 ? data : data.subarray(0, Math.min(...ends))
+}
+
+/**
+ * Marks WAV of any length as WAV, which differs in a chunk of long lengths. The reader takes it for something else, of unknown duration.
+ *
+ * @source EBU Tech 3306 and ITU-R BS.2088
+ */
+function asRiff(data: Uint8Array): Uint8Array {
+  if (!/^(RF64|BW64)....WAVE/s.test(Buffer.from(data.subarray(0, 12)).toString('latin1'))) return data
+  return Buffer.concat([Buffer.from('RIFF'), data.subarray(4)])
 }
 
 /** Skips the ID3 tags before a recording. They do not affect its duration, and a tag of megabytes would be read in one turn. */
