@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
 import { cloudEvents, keepAlive, Ledger, Outbox, stripeMeterEvents, UsageOutbox, webhook } from '@farebox/ledger'
 import { postgres, readPostgresBalances } from '@farebox/ledger/postgres'
 import { readSqliteBalances, sqlite } from '@farebox/ledger/sqlite'
@@ -344,6 +344,52 @@ describe('an adapter', () => {
   it('whose key and address are empty is made, and off', () => {
     expect(livekit({ url: '', apiKey: '', apiSecret: '' }).availability).toMatchObject({ status: 'disabled' })
     expect(openai({ apiKey: null as never }).availability).toMatchObject({ status: 'disabled' })
+    expect(openai({ apiKey: '', baseURL: '' }).availability).toMatchObject({ status: 'disabled' })
+    expect(twilio({ accountSid: '', authToken: '', baseUrl: '' }).availability).toMatchObject({ status: 'disabled' })
+  })
+
+  it.each([
+    ['openai', '', 'https://api.openai.com'],
+    ['openai', ' http://127.0.0.1:8000/v1\n', 'http://127.0.0.1:8000'],
+    ['anthropic', '', 'https://api.anthropic.com'],
+    ['cartesia', '', 'https://api.cartesia.ai'],
+    ['deepgram', '', 'https://api.deepgram.com'],
+    ['elevenlabs', ' ', 'https://api.elevenlabs.io'],
+  ])('of %s with the address "%s" asks %s', async (name, address, origin) => {
+    const asked: string[] = []
+    const fetch = async (input: string | URL | Request) => {
+      asked.push(new URL(input instanceof Request ? input.url : input).origin)
+      return new Response('{}', { status: 400 })
+    }
+    const options = { apiKey: 'k', fetch }
+    const given = { ...options, baseURL: address }
+    const adapters: Record<string, () => ProviderAdapter> = {
+      openai: () => openai(given),
+      anthropic: () => anthropic(given),
+      cartesia: () => cartesia(given),
+      deepgram: () => deepgram({ ...options, baseUrl: address }),
+      elevenlabs: () => elevenlabs({ ...options, baseUrl: address }),
+    }
+    const adapter = adapters[name]?.()
+    const context = { attemptId: 'a', signal: new AbortController().signal }
+    const model = adapter?.offers.find(({ service }) => service === 'gpt' || service === 'voice_tts')?.model ?? ''
+    const answer = adapter?.chat
+      ? adapter.chat({ model, messages: [{ role: 'user', content: 'Hi' }] }, context)
+      : adapter?.speak?.({ model, text: 'Hi', format: 'wav' }, context)
+    await expect(answer).rejects.toMatchObject({ provider: name })
+    expect(asked).toEqual([origin])
+  })
+
+  it.each<[string, (options: never) => unknown, object]>([
+    ['openai()', openai, { apiKey: 'k', api: null, transport: null, models: null, voice: null }],
+    ['cartesia()', cartesia, { apiKey: 'k', transport: null }],
+    ['twilio()', twilio, { accountSid: SID, machineDetection: null }],
+    ['livekit()', livekit, { url: null, requestTimeoutSeconds: null }],
+    ['undiciFetch()', undiciFetch, { connections: null, keepAliveMs: null }],
+    ['simulated()', simulated, { seed: null, services: null, failures: null, pauseMs: null, recordsMax: null }],
+    ['simulated()', simulated, { failures: { 'gpt-4o': undefined } }],
+  ])('of %s is made with options that are left out by null: %#', (_, make, options) => {
+    expect(said(() => make(options as never))).toBe('nothing was said')
   })
 })
 

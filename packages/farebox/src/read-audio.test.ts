@@ -54,6 +54,24 @@ function withChunk(recording: Buffer, chunk: Buffer): Buffer {
   return data
 }
 
+/** The same with another format before its sound. */
+function withFormat(recording: Buffer, other: Buffer): Buffer {
+  const data = Buffer.concat([recording.subarray(0, 36), other.subarray(12, 36), recording.subarray(36)])
+  data.writeUInt32LE(data.length - 8, 4)
+  return data
+}
+
+/** The same whose header tells the length of nothing. */
+function withoutLength(recording: Buffer): Buffer {
+  recording.writeUInt32LE(0, 4)
+  return recording
+}
+
+function withoutBits(recording: Buffer): Buffer {
+  recording.writeUInt16LE(0, 34)
+  return recording
+}
+
 /** Frames of 128 kbit/s at 44.1 kHz, each of 1,152 samples in 417 bytes. */
 function mp3(frames: number): Buffer {
   const frame = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0x64]), zeros(413)])
@@ -181,6 +199,12 @@ describe('the length of a recording, by its own header', () => {
     ['wav that tells too long samples', wav(3, { blockBytes: 60_000 }), 'audio/wav', 3],
     ['wav that tells samples of no length', wav(3, { blockBytes: 0 }), 'audio/wav', 3],
     ['wav with sound that is not played', withChunk(wav(3), wav(0.001).subarray(36)), 'audio/wav', 3],
+    // ffmpeg plays them all.
+    ['wav with sound in two chunks', withChunk(wav(0.001), wav(3).subarray(36)), 'audio/wav', 3.001],
+    ['wav of any length', Buffer.concat([text('RF64'), wav(3, { dataBytes: 0xffffffff }).subarray(4)]), 'audio/wav', 3],
+    ['wav with a second format', withFormat(wav(3), wav(0, { bits: 32, rate: 192_000 })), 'audio/wav', 3],
+    ['wav of 24 bits that tells no lengths', withoutLength(wav(9, { bits: 24, rate: 96_000, dataBytes: 0 })), 'audio/wav', 9],
+    ['wav of µ-law that tells no bits', withoutBits(wav(80, { tag: 7, bits: 8, fact: 640_000 })), 'audio/wav', 80],
     ['mp3', mp3(100), 'audio/mpeg', (100 * 1_152) / 44_100],
     ['mp3 behind two tags', Buffer.concat([id3(300), id3(0), mp3(100)]), 'audio/mpeg', (100 * 1_152) / 44_100],
     ['flac', flac(4), 'audio/flac', 4],

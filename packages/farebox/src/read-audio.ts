@@ -2,7 +2,7 @@ import type { Audio } from '@farebox/core'
 import type { IFormat } from 'music-metadata'
 import { InvalidAudioError } from './errors.ts'
 import { fragmentsSeconds } from './fragments-seconds.ts'
-import { waveSeconds } from './wave-seconds.ts'
+import { waveLength } from './wave-length.ts'
 
 /** A recording with its media type and duration. */
 export interface ReadAudio extends Audio {
@@ -37,23 +37,24 @@ export async function readAudio(data: Uint8Array): Promise<ReadAudio> {
   if (data.byteLength === 0) throw new InvalidAudioError('the audio is empty')
   // Loaded with the first recording, because applications that only chat do not need it.
   const { parseBlob } = await import('music-metadata')
-  const { format } = await parseBlob(readInTurns(beforeEndless(afterTags(data))), { duration: true, skipCovers: true }).catch(
-    (error: unknown) => {
-      throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
-    },
-  )
+  const readable = asRiff(beforeEndless(afterTags(data)))
+  const { format } = await parseBlob(readInTurns(readable), { duration: true, skipCovers: true }).catch((error: unknown) => {
+    throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)', { cause: error })
+  })
   if (!format.container || format.hasAudio === false) {
     throw new InvalidAudioError('the upload is not audio of a known kind (wav, mp3, ogg, flac, m4a, webm)')
   }
   const isWave = format.container === 'WAVE'
-  const bySamples = isWave ? waveSeconds(bufferOf(afterTags(data))) : undefined
+  const wave = isWave ? waveLength(bufferOf(afterTags(data))) : undefined
   // A WAV file states its number of samples. If it states no duration, it has no audio.
   const longest = isWave ? 0 : data.byteLength / BYTES_PER_SECOND_MIN
-  const durationSeconds = Math.max(bySamples ?? format.duration ?? longest, isMpeg4(data) ? secondsOfFragments(data) : 0)
+  const durationSeconds = Math.max(
+    wave?.durationSeconds ?? format.duration ?? longest,
+    isMpeg4(data) ? secondsOfFragments(data) : 0,
+  )
   if (!(durationSeconds > 0 && Number.isFinite(durationSeconds))) throw new InvalidAudioError('the audio contains no sound')
   const bytesPerSecond = (data.byteLength - TAG_BYTES) / durationSeconds
-  // The reader takes any WAV file that states a number of samples for a compressed one.
-  if (bytesPerSecond > bytesPerSecondMax(bySamples === undefined ? format : { ...format, lossless: true })) {
+  if (bytesPerSecond > (wave ? wave.bytesPerSecond * 1.1 : bytesPerSecondMax(format))) {
     throw new InvalidAudioError(`the audio claims to last ${durationSeconds.toFixed(1)} seconds, which is too short for its size`)
   }
   return { data, mediaType: MEDIA_TYPES[format.container] ?? 'audio/mp4', durationSeconds }
@@ -136,6 +137,16 @@ function beforeEndless(data: Uint8Array): Uint8Array {
   const bytes = bufferOf(data)
   const ends = ENDLESS_CLUSTERS.map((mark) => bytes.indexOf(mark)).filter((at) => at !== -1)
   return ends.length === 0 ? data : data.subarray(0, Math.min(...ends))
+}
+
+/**
+ * Marks WAV of any length as WAV, which differs in a chunk of long lengths. The reader takes it for something else, of unknown duration.
+ *
+ * @source EBU Tech 3306 and ITU-R BS.2088
+ */
+function asRiff(data: Uint8Array): Uint8Array {
+  if (!/^(RF64|BW64)....WAVE/s.test(Buffer.from(data.subarray(0, 12)).toString('latin1'))) return data
+  return Buffer.concat([Buffer.from('RIFF'), data.subarray(4)])
 }
 
 /** Skips the ID3 tags before a recording. They do not affect its duration, and a tag of megabytes would be read in one turn. */

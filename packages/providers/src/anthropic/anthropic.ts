@@ -1,6 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type AnthropicClient, type AnthropicConnection, loadAnthropicClient } from './anthropic-client.ts'
 import { type AnthropicModels, anthropicOffers } from './anthropic-offers.ts'
@@ -56,7 +56,7 @@ export function anthropic(options: AnthropicOptions): ProviderAdapter {
   checkAdapterOptions(options)
   checkOptionNames(options.models ?? {}, { haiku: true }, 'anthropic({ models })')
   const name = options.name ?? 'anthropic'
-  const offers = options.offers ?? anthropicOffers(options.models)
+  const offers = options.offers ?? anthropicOffers(options.models ?? {})
   const availability = availabilityOf({
     client: options.client,
     secrets: [options.apiKey],
@@ -82,7 +82,7 @@ function connect(
 ): AnthropicConnection {
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
-    baseURL: options.baseURL ?? 'https://api.anthropic.com',
+    baseURL: givenAddress(options.baseURL) ?? 'https://api.anthropic.com',
     fetch: boundedFetch(options.fetch),
   }
   const needs = '"@anthropic-ai/sdk" (>=0.60 <2)'

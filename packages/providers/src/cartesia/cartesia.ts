@@ -1,6 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, checkChoice, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type CartesiaClient, type CartesiaConnection, loadCartesiaClient, pinnedHeaders } from './cartesia-client.ts'
 import { CARTESIA_VOICE, type CartesiaModels, cartesiaModels, cartesiaOffers } from './cartesia-offers.ts'
@@ -64,7 +64,7 @@ export function cartesia(options: CartesiaOptions): ProviderAdapter {
   checkOptionNames(options.models ?? {}, { speak: true, transcribe: true, listen: true }, 'cartesia({ models })')
   checkChoice('transport', options.transport, ['sse', 'websocket'])
   const name = options.name ?? 'cartesia'
-  const models = cartesiaModels(options.models)
+  const models = cartesiaModels(options.models ?? {})
   const defaults = { voice: options.voice ?? CARTESIA_VOICE, transport: options.transport ?? 'sse' }
   const availability = availabilityOf({
     client: options.client,
@@ -78,7 +78,7 @@ export function cartesia(options: CartesiaOptions): ProviderAdapter {
     get availability() {
       return connection.availability()
     },
-    offers: options.offers ?? cartesiaOffers(options.models),
+    offers: options.offers ?? cartesiaOffers(options.models ?? {}),
     speak: (request, context) => speak(connection, request, context, defaults),
     streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),
     transcribe: (request, context) => transcribe(connection, request, context),
@@ -89,7 +89,7 @@ export function cartesia(options: CartesiaOptions): ProviderAdapter {
 function connect(name: string, options: CartesiaOptions, availability: Availability): CartesiaConnection {
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
-    baseURL: options.baseURL ?? 'https://api.cartesia.ai',
+    baseURL: givenAddress(options.baseURL) ?? 'https://api.cartesia.ai',
     fetch: boundedFetch(options.fetch),
   }
   const { client, now } = options

@@ -1,6 +1,6 @@
 import { type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type DeepgramClient, type DeepgramConnection, loadDeepgramClient } from './deepgram-client.ts'
 import { type DeepgramModels, deepgramOffers } from './deepgram-offers.ts'
@@ -61,7 +61,7 @@ export function deepgram(options: DeepgramOptions): ProviderAdapter {
     get availability() {
       return connection.availability()
     },
-    offers: options.offers ?? deepgramOffers(options.models),
+    offers: options.offers ?? deepgramOffers(options.models ?? {}),
     transcribe: (request, context) => transcribe(connection, request, context),
     streamTranscription: (request, context) => streamTranscription(connection, request, context),
     speak: (request, context) => speak(connection, request, context),
@@ -80,7 +80,7 @@ function connect(options: DeepgramOptions): DeepgramConnection {
   const load = () =>
     loadDeepgramClient({
       apiKey: options.apiKey?.trim() ?? '',
-      baseUrl: options.baseUrl ?? 'https://api.deepgram.com',
+      baseUrl: givenAddress(options.baseUrl) ?? 'https://api.deepgram.com',
       fetch: boundedFetch(options.fetch),
     })
   const needs = '"@deepgram/sdk" (^5.13)'

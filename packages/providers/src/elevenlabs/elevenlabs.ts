@@ -1,6 +1,6 @@
 import { type Availability, type Clock, checkOptionNames, type Offer, type ProviderAdapter } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { type ElevenlabsClient, type ElevenlabsConnection, loadElevenlabsClient } from './elevenlabs-client.ts'
 import { ELEVENLABS_VOICE, type ElevenlabsModels, elevenlabsOffers } from './elevenlabs-offers.ts'
@@ -66,7 +66,7 @@ export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
     get availability() {
       return connection.availability()
     },
-    offers: options.offers ?? elevenlabsOffers(options.models),
+    offers: options.offers ?? elevenlabsOffers(options.models ?? {}),
     speak: (request, context) => speak(connection, request, context, defaults),
     streamSpeech: (request, context) => streamSpeech(connection, request, context, defaults),
     transcribe: (request, context) => transcribe(connection, request, context),
@@ -76,7 +76,7 @@ export function elevenlabs(options: ElevenlabsOptions): ProviderAdapter {
 function connect(name: string, options: ElevenlabsOptions, availability: Availability): ElevenlabsConnection {
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
-    baseUrl: options.baseUrl ?? 'https://api.elevenlabs.io',
+    baseUrl: givenAddress(options.baseUrl) ?? 'https://api.elevenlabs.io',
     fetch: boundedFetch(options.fetch),
   }
   const { client, now } = options

@@ -60,7 +60,7 @@ export interface LivekitAdapter extends ProviderAdapter {
 export function livekit(options: LivekitOptions): LivekitAdapter {
   checkOptionNames(options, known, 'livekit()')
   checkAdapterOptions(options)
-  checkAddress('url', options.url?.trim() || undefined, ['https:', 'wss:', 'http:', 'ws:'])
+  checkAddress('url', options.url, ['https:', 'wss:', 'http:', 'ws:'])
   checkNumber('requestTimeoutSeconds', options.requestTimeoutSeconds)
   const name = options.name ?? 'livekit'
   const { url, apiKey, apiSecret } = options

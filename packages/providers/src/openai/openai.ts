@@ -7,7 +7,7 @@ import {
   type ProviderAdapter,
 } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, checkChoice, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, checkEnabled, connectSdk } from '../adapter/sdk-connection.ts'
 import { chat } from './chat.ts'
 import { converse } from './converse.ts'
@@ -109,7 +109,7 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     secrets: [options.apiKey],
     reason: 'no API key: set OPENAI_API_KEY where the server is started, or pass openai({ apiKey })',
   })
-  const { api = 'chat' } = options
+  const api = options.api ?? 'chat'
   if (typeof api !== 'function') checkChoice('api', api, ['chat', 'responses'])
   checkChoice('transport', options.transport, ['sdk', 'fetch'])
   const apiOf = (model: string) => (typeof api === 'function' ? api(model) : api)
@@ -120,7 +120,7 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
     get availability() {
       return connection.availability()
     },
-    offers: options.offers ?? openaiOffers(options.models),
+    offers: options.offers ?? openaiOffers(options.models ?? {}),
     dialectOf: ({ service, model }) => {
       if (service === 'voice_tts') return 'openai-speech'
       if (service === 'voice_stt') return 'openai-transcription'
@@ -143,7 +143,7 @@ export function openai(options: OpenaiOptions): ProviderAdapter {
 function connect(name: string, options: OpenaiOptions, availability: Availability): OpenaiConnection {
   const settings = {
     apiKey: options.apiKey?.trim() ?? '',
-    baseURL: options.baseURL ?? 'https://api.openai.com/v1',
+    baseURL: givenAddress(options.baseURL) ?? 'https://api.openai.com/v1',
     organization: options.organization ?? null,
     project: options.project ?? null,
     fetch: boundedFetch(options.fetch),
@@ -153,7 +153,7 @@ function connect(name: string, options: OpenaiOptions, availability: Availabilit
     throw new InvalidOptionError('openai() takes a client of your own or transport "fetch", not both')
   const needs = '"openai" (^6.30 or ^7)'
   const sdk = connectSdk<OpenaiClient>({ name, availability, needs, client, now, load: () => loadOpenaiClient(settings) })
-  const texts = transport === 'fetch' ? fetchTexts(settings) : undefined
+  const texts = transport === 'fetch' ? fetchTexts({ ...settings, baseURL: options.baseURL ?? settings.baseURL }) : undefined
   return {
     ...sdk,
     // Chats need no SDK then, and go on without it.

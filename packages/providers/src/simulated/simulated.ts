@@ -93,7 +93,14 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
   checkOptionNames(options, known, 'simulated()')
   checkAdapterOptions(options)
   checkSimulated(options)
-  const { name = 'simulated', seed = 1, failures = {}, sleep = wait, now = systemClock, priceDelayMs = 60_000 } = options
+  const { name, seed, failures, sleep, now, priceDelayMs } = {
+    name: options.name ?? 'simulated',
+    seed: options.seed ?? 1,
+    failures: options.failures ?? {},
+    sleep: options.sleep ?? wait,
+    now: options.now ?? systemClock,
+    priceDelayMs: options.priceDelayMs ?? 60_000,
+  }
   const offers = withoutPairs(options.offers ?? simulatedOffers, options.except ?? []).filter(
     ({ service }) => options.services?.includes(service) ?? true,
   )
@@ -147,7 +154,9 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
         const hearing = { bytes: 0 }
         const durationSeconds = () => soundSeconds(hearing.bytes, request.format)
         return {
-          parts: opened(requestId, () => simulatedListening(request, { seed, pauseMs: options.pauseMs }, call, hearing)),
+          parts: opened(requestId, () =>
+            simulatedListening(request, { seed, pauseMs: options.pauseMs ?? undefined }, call, hearing),
+          ),
           usageAfter: () => ({ ...durationUsage(durationSeconds()), certainty: 'floor' }),
           finish: () => ({
             type: 'finish' as const,
@@ -231,14 +240,16 @@ export function simulated(options: SimulatedOptions = {}): ProviderAdapter {
 }
 
 function checkSimulated(options: SimulatedOptions): void {
-  const { seed = 1, services = [], failures = {} } = options
+  const [seed, services, failures] = [options.seed ?? 1, options.services ?? [], options.failures ?? {}]
   if (!Number.isFinite(seed)) throw new InvalidOptionError(`seed must be a number, received ${describeOption(seed)}`)
   for (const name of ['pauseMs', 'callSeconds', 'priceDelayMs', 'recordsMax'] as const) checkNumber(name, options[name])
   // Of a text, each part of it would count as a service.
   if (!Array.isArray(services)) throw new InvalidOptionError(`services must be a list, received ${describeOption(services)}`)
   if (typeof failures === 'function') return
   checkOptionType('failures', failures, 'object')
-  for (const [provider, failure] of Object.entries(failures)) checkFailure(`failures of ${provider}`, failure)
+  // One may be left out by a condition.
+  for (const [provider, failure] of Object.entries(failures))
+    if (failure !== undefined && failure !== null) checkFailure(`failures of ${provider}`, failure)
 }
 
 const CHATS: readonly Service[] = ['gpt', 'vision']

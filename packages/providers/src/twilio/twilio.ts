@@ -9,7 +9,7 @@ import {
   type ProviderAdapter,
 } from '@farebox/core'
 import { boundedFetch } from '../adapter/bounded-fetch.ts'
-import { checkAdapterOptions, checkChoice } from '../adapter/check-adapter-options.ts'
+import { checkAdapterOptions, checkChoice, givenAddress } from '../adapter/check-adapter-options.ts'
 import { availabilityOf, connectSdk } from '../adapter/sdk-connection.ts'
 import { extraSeconds } from './await-end.ts'
 import { callRecords } from './call-records.ts'
@@ -165,7 +165,7 @@ export function twilio(options: TwilioOptions): TwilioAdapter {
 function connect(name: string, options: TwilioOptions, availability: Availability): TwilioConnection {
   const accountSid = options.accountSid?.trim() ?? ''
   const http = twilioHttp({
-    baseUrl: options.baseUrl,
+    baseUrl: givenAddress(options.baseUrl),
     timeoutMs: options.timeoutMs ?? 30_000,
     fetch: boundedFetch(options.fetch),
   })
@@ -182,7 +182,7 @@ function connect(name: string, options: TwilioOptions, availability: Availabilit
       statusCallbackUrl: options.statusCallbackUrl,
       pollMs: options.pollMs ?? 3_000,
       ringSeconds: options.ringSeconds ?? 60,
-      machineDetection: options.machineDetection,
+      machineDetection: options.machineDetection ?? undefined,
     },
     watches: callWatches(),
   }

@@ -35,8 +35,8 @@ export function undiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
   checkAdapterOptions(options)
   checkNumber('connections', options.connections, 1)
   checkNumber('keepAliveMs', options.keepAliveMs, 1)
-  const { connections = 128, keepAliveMs = 60_000 } = options
-  const pool = options.dispatcher ?? new Agent({ connections, keepAliveTimeout: keepAliveMs })
+  const pool =
+    options.dispatcher ?? new Agent({ connections: options.connections ?? 128, keepAliveTimeout: options.keepAliveMs ?? 60_000 })
 
   async function fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const request = input instanceof Request ? new Request(input, init) : undefined
