@@ -101,6 +101,7 @@ describe('a hold that was placed, though the answer of the database was lost', (
 })
 
 describe('a hold that is to be released later', () => {
+  afterEach(() => void vi.useRealTimers())
   const failures = [new LedgerUnavailableError('the database is away'), new LedgerOverloadedError('too much waits', 5)]
 
   test.each(failures)('is given back once the database takes it, and only once: $code', async (failure) => {
@@ -125,7 +126,6 @@ describe('a hold that is to be released later', () => {
     await vi.waitFor(async () => expect((await ledger.balance(accountId)).held).toBe(work.amount))
     expect(await ledger.releaseHold(released)).toMatchObject({ status: 'released', replayed: true })
     expect((await ledger.balance(accountId)).balance).toBe(credits(99))
-    vi.useRealTimers()
     await ledger.close()
   })
 
