@@ -1,5 +1,7 @@
 import { InvalidOptionError } from '@farebox/core'
-import { cloudEvents, stripeMeterEvents, webhook } from '@farebox/ledger'
+import { cloudEvents, keepAlive, Ledger, stripeMeterEvents, webhook } from '@farebox/ledger'
+import { postgres } from '@farebox/ledger/postgres'
+import { sqlite } from '@farebox/ledger/sqlite'
 import { describe, expect, it } from 'vitest'
 
 // What programs without types give by mistake, and would notice only when a delivery, an extension or a write fails.
@@ -56,5 +58,58 @@ describe('a receiver of usage', () => {
     ],
   ])('of %s is refused at once: %#', (_, make, message) => {
     expect(said(make)).toContain(message)
+  })
+})
+
+describe('a store', () => {
+  const open = (database: unknown) => sqlite({ database: database as never })
+  const pooled = (pool: unknown) => postgres({ pool: pool as never })
+  const noDatabase = 'sqlite({ database }) must be a better-sqlite3 database: new Database(filename); received'
+  const noPool = 'postgres({ pool }) must be a pool of pg: new pg.Pool({ connectionString }); received'
+
+  it.each<[() => unknown, string]>([
+    [() => open(null), `${noDatabase} null`],
+    [() => open('credits.db'), `${noDatabase} "credits.db"`],
+    [() => open({}), `${noDatabase} an object`],
+    [() => pooled(null), `${noPool} null`],
+    [() => pooled('postgres://host/database'), `${noPool} a text`],
+    [() => pooled({ query: () => undefined }), `${noPool} an object`],
+    [
+      () => postgres({ connectionString: 'postgres://h/d', schema: true as never }),
+      'schema must be a plain lower-case name, received true',
+    ],
+  ])(
+    'of the host is refused if it is none, in whose place credits would be kept where nobody looks for them: %#',
+    (make, message) => {
+      expect(said(make)).toBe(message)
+    },
+  )
+
+  it.each(['', 0, false, Number.NaN, 'spool'])(
+    'is given no spool that is %s, with which usage would be lost without a word',
+    (spool) => {
+      const make = () => new Ledger(sqlite({ filename: ':memory:' }), { spool: spool as never })
+      expect(said(make)).toBe(`the spool takes an object of options, received ${typeof spool}`)
+    },
+  )
+})
+
+describe('keepAlive', () => {
+  const hold = { accountId: 'ada', holdId: 'call' }
+  const ledger = new Ledger(sqlite({ filename: ':memory:' }))
+  it.each<[object, string]>([
+    [{ accountId: undefined }, 'accountId must be a text of 1 to '],
+    [{ holdId: '' }, 'holdId must be a text of 1 to '],
+    [{ ttlMs: 1_000.5 }, 'ttlMs must be whole milliseconds from 1 to a year, received 1000.5'],
+    [{ ttlMs: '60000' }, 'ttlMs must be whole milliseconds from 1 to a year, received "60000"'],
+    [{ ttlMs: Number.POSITIVE_INFINITY }, 'ttlMs must be whole milliseconds from 1 to a year, received Infinity'],
+    [{ ttlMs: 5n }, 'ttlMs must be whole milliseconds from 1 to a year, received 5n'],
+    [{ onLost: 'hang up' }, 'onLost must be a function, received "hang up"'],
+    [{ onExtended: {} }, 'onExtended must be a function, received an object'],
+    [{ onError: console }, 'onError must be a function, received an object'],
+  ])('refuses %o, with which the hold would be lost and nobody told', (changes, message) => {
+    expect(() => keepAlive(ledger, { ...hold, ...changes })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(message) }),
+    )
   })
 })
