@@ -450,6 +450,16 @@ describe('an option that is misspelt', () => {
       () => cloudEvents({ url: 'https://example.com', includeCosts: 'false' as never }),
       'includeCosts must be true or false, received "false"',
     ],
+    [
+      'that would trace no call',
+      () => openTelemetry({ tracerProvider: {} as never }),
+      'tracerProvider must have the method getTracer, received an object',
+    ],
+    [
+      'that would measure no call',
+      () => openTelemetry({ meterProvider: 'otlp' as never }),
+      'meterProvider must have the method getMeter, received "otlp"',
+    ],
     ['that would deliver no event', () => new Outbox(ledger, {} as never), 'deliver must be a function, received undefined'],
     [
       'that would deliver no usage',
