@@ -5,6 +5,7 @@ import {
   countCharacters,
   describeOption,
   InvalidOptionError,
+  nearestNames,
   type Offer,
   type PhoneResult,
   type ProviderAdapter,
@@ -238,7 +239,16 @@ function checkSimulated(options: SimulatedOptions): void {
   if (!Array.isArray(services)) throw new InvalidOptionError(`services must be a list, received ${describeOption(services)}`)
   if (typeof failures === 'function') return
   checkOptionType('failures', failures, 'object')
-  for (const [provider, failure] of Object.entries(failures)) checkFailure(`failures of ${provider}`, failure)
+  // Those that are left out count too: one list of failures may be for several adapters.
+  const offered = new Set((options.offers ?? simulatedOffers).map(({ provider }) => provider))
+  for (const [provider, failure] of Object.entries(failures)) {
+    checkFailure(`failures of ${provider}`, failure)
+    if (offered.has(provider)) continue
+    const [nearest] = nearestNames(provider, offered)
+    throw new InvalidOptionError(
+      `failures names ${JSON.stringify(provider)}, which no offer has: offered are ${[...offered].join(', ')}. Did you mean ${nearest}?`,
+    )
+  }
 }
 
 const CHATS: readonly Service[] = ['gpt', 'vision']
