@@ -1,5 +1,5 @@
 import { createAdminClient, createClient, FareboxApiError, ServicePresets } from '@farebox/client'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 /** The compiler checks these; nothing runs them. */
 async function mistakes() {
@@ -50,5 +50,51 @@ it('what plain JavaScript misspells in a request is refused before it is sent', 
   const client = createClient({ baseUrl: 'http://127.0.0.1:9', apiKey: 'fbx_key' })
   await expect(client.estimate({ ai_tokens: 5 }, { idempotency_key: 'order-7' } as never)).rejects.toThrow(
     /^idempotency_key: a request has no such option; known are idempotencyKey, /,
+  )
+})
+
+describe('what plain JavaScript gives in the place of something else', () => {
+  const connection = { baseUrl: 'http://127.0.0.1:9', retries: 0, fetch: () => Promise.reject(new Error('was sent')) }
+  const client = createClient({ ...connection, apiKey: 'fbx_key' })
+  const admin = createAdminClient({ ...connection, adminToken: 't' })
+  const recording = new Uint8Array(2)
+  const voice = (audio: unknown) => client.agents.voice('a', { audio } as never)
+  const create = (idempotencyKey: unknown) => client.agents.create({}, { idempotencyKey } as never)
+  const noRecording = 'audio must be bytes, received'
+  const noKey = 'idempotencyKey must be a header value, received'
+  const texts = async function* () {
+    yield 'RIFF'
+  }
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    ['no recording', () => voice(undefined), `${noRecording} undefined`],
+    ['the name of a recording', () => voice('hello.wav'), `${noRecording} "hello.wav"`],
+    ['an object, whose words would be charged as a recording', () => voice({}), `${noRecording} object`],
+    ['a list of numbers', () => voice([1, 2]), `${noRecording} object`],
+    ['a stream of texts', () => voice(texts()), `${noRecording} "RIFF"`],
+    ['a key that no header holds', () => create('日本'), `${noKey} "日本"`],
+    ['a key of two lines', () => create('a\nb'), `${noKey} "a\\nb"`],
+    ['a key with a blank at its end, which would not arrive', () => create('order 7 '), `${noKey} "order 7 "`],
+    ['a key of nothing', () => create(''), `${noKey} ""`],
+    ['an order for a key, which would be that of every order', () => create({ id: 7 }), `${noKey} object`],
+  ])('is refused before it is sent: %s', async (_, send, message) => {
+    const error: unknown = await send().catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toHaveProperty('message', message)
+  })
+
+  it.each([undefined, null, '', 5, {}])('is refused: an account that is %o, in whose place the server would see none', (id) => {
+    expect(() => admin.account(id as never)).toThrow(/^an id was expected, received /)
+  })
+
+  it.each(['order 7', 'größe', null, undefined])('is taken if a header can hold it: the key %s', async (key) => {
+    await expect(create(key)).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+  })
+
+  it.each([recording, recording.buffer, new DataView(recording.buffer), new Blob([recording])])(
+    'is taken if it is bytes: %o',
+    async (audio) => {
+      await expect(voice(audio)).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+    },
   )
 })

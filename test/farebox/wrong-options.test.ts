@@ -337,6 +337,35 @@ describe('an adapter', () => {
       { failures: { 'gpt-4o': { kind: 'stall', afterPart: 2 } } },
       'afterPart: failures of gpt-4o has no such option; known are kind, status, retryAfterMs, providerCode, afterParts',
     ],
+    [
+      'simulated()',
+      simulated,
+      { failures: { 'gtp-4o': { kind: 'overloaded' } } },
+      'failures names "gtp-4o", which no offer has: offered are gpt-4o-mini, gpt-4o, gpt-4',
+    ],
+    ...(
+      [
+        [
+          { kind: 'incomplete', afterParts: '2' },
+          'afterParts of the failures of gpt-4o must be a number of 0 or more, received "2"',
+        ],
+        [
+          { kind: 'stall', afterParts: Number.NaN },
+          'afterParts of the failures of gpt-4o must be a number of 0 or more, received NaN',
+        ],
+        [
+          { kind: 'rate_limited', retryAfterMs: -1 },
+          'retryAfterMs of the failures of gpt-4o must be a number of 0 or more, received -1',
+        ],
+        [{ kind: 'overloaded', status: '529' }, 'status of the failures of gpt-4o must be a number of 0 or more, received "529"'],
+        [{ kind: 'overloaded', providerCode: 529 }, 'providerCode of the failures of gpt-4o must be a text, received 529'],
+      ] as const
+    ).map(([failure, message]): [string, typeof simulated, object, string] => [
+      'simulated()',
+      simulated,
+      { failures: { 'gpt-4o': failure } },
+      message,
+    ]),
   ])('of %s is refused with options that are wrong, and says what is right: %#', (_, make, options, message) => {
     expect(said(() => make(options as never))).toContain(message)
   })
@@ -495,6 +524,16 @@ describe('an option that is misspelt', () => {
       'that would tell a receiver of costs',
       () => cloudEvents({ url: 'https://example.com', includeCosts: 'false' as never }),
       'includeCosts must be true or false, received "false"',
+    ],
+    [
+      'that would trace no call',
+      () => openTelemetry({ tracerProvider: {} as never }),
+      'tracerProvider must have the method getTracer, received an object',
+    ],
+    [
+      'that would measure no call',
+      () => openTelemetry({ meterProvider: 'otlp' as never }),
+      'meterProvider must have the method getMeter, received "otlp"',
     ],
     ['that would deliver no event', () => new Outbox(ledger, {} as never), 'deliver must be a function, received undefined'],
     [

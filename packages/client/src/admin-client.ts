@@ -1,7 +1,7 @@
 import { AccountReader } from './account-reader.ts'
 import { entriesOf, pagesOf } from './pages.ts'
 import { readExport } from './read-export.ts'
-import { type ConnectionOptions, type RequestOptions, segment, Transport } from './transport.ts'
+import { type ConnectionOptions, checkId, type RequestOptions, segment, Transport } from './transport.ts'
 import type {
   AccountKeys,
   AccountListing,
@@ -78,9 +78,13 @@ export class AdminClient {
     return entriesOf(pages, ({ accounts }) => accounts)
   }
 
-  /** Reads any account: everything that its own key could read, and what providers charge as well. */
+  /**
+   * Reads any account: everything that its own key could read, and what providers charge as well.
+   *
+   * @throws {TypeError} `accountId` is no id
+   */
   account(accountId: string): AccountReader {
-    return new AccountReader(this.#transport, { account_id: accountId })
+    return new AccountReader(this.#transport, { account_id: checkId(accountId) })
   }
 
   /** Adds credits to an account. */

@@ -48,3 +48,9 @@ export class FareboxConnectionError extends Error {
     this.idempotencyKey = idempotencyKey
   }
 }
+
+/** Whether a server told this of an error. */
+export function isProblem(told: unknown): told is Problem {
+  const { code, detail } = Object(told) as { code?: unknown; detail?: unknown }
+  return typeof code === 'string' && typeof detail === 'string'
+}

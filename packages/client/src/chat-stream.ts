@@ -1,4 +1,4 @@
-import { FareboxApiError } from './api-error.ts'
+import { FareboxApiError, isProblem } from './api-error.ts'
 import { readEvents } from './read-events.ts'
 import type { OpenedStream } from './transport.ts'
 import type { ChatAnswer, ChatEvent, Problem } from './wire/index.ts'
@@ -100,10 +100,4 @@ function isEvent(told: unknown): told is ChatEvent | { type: 'error'; problem: P
   if (type === 'text') return typeof text === 'string'
   if (type === 'error') return isProblem(problem)
   return typeof type === 'string'
-}
-
-function isProblem(problem: unknown): problem is Problem {
-  if (typeof problem !== 'object' || problem === null) return false
-  const { code, detail } = problem as { code?: unknown; detail?: unknown }
-  return typeof code === 'string' && typeof detail === 'string'
 }

@@ -1,3 +1,4 @@
+import { check } from './check-given.ts'
 import type { VoiceRequest } from './wire/index.ts'
 
 interface Pieces {
@@ -5,12 +6,17 @@ interface Pieces {
   end(reason: unknown): unknown
 }
 
-/** Turns a recording into a `Blob` for a form. Reads a stream to its end, so that a retry can resend it. `signal` ends it. */
+/**
+ * Turns a recording into a `Blob` for a form. Reads a stream to its end, so that a retry can resend it. `signal` ends it.
+ *
+ * @throws {TypeError} it is no recording: a `Blob` would be made of the words of anything, and be sent and charged as one
+ */
 export async function readAudio(audio: VoiceRequest['audio'], signal?: AbortSignal): Promise<Blob> {
   if (audio instanceof Blob) return audio
   if (audio instanceof ReadableStream) return readPieces(ofStream(audio.getReader()), signal)
-  if (Symbol.asyncIterator in audio) return readPieces(ofIterator(audio[Symbol.asyncIterator]()), signal)
-  return new Blob([audio as BlobPart])
+  if (Symbol.asyncIterator in Object(audio))
+    return readPieces(ofIterator((audio as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()), signal)
+  return new Blob([bytesOf(audio)])
 }
 
 async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Promise<Blob> {
@@ -27,7 +33,7 @@ async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Prom
     for (;;) {
       const { done, value } = await Promise.race([pieces.next(), left])
       if (done) return new Blob(parts)
-      parts.push(value as BlobPart)
+      parts.push(bytesOf(value))
     }
   } catch (error) {
     // The source is told to stop, but not waited for.
@@ -36,6 +42,12 @@ async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Prom
   } finally {
     signal?.removeEventListener('abort', leave)
   }
+}
+
+function bytesOf(audio: unknown): BlobPart {
+  const isBytes = ArrayBuffer.isView(audio) || audio instanceof ArrayBuffer
+  check(isBytes, 'audio must be bytes', audio)
+  return audio as BlobPart
 }
 
 function ofStream(reader: ReadableStreamDefaultReader<Uint8Array>): Pieces {

@@ -52,7 +52,6 @@ export const ServicePresets: Readonly<Record<PresetName, Preset>> = {
     balanced({
       primary_ai_model: 'gpt-4o',
       fallback_ai_model: 'gpt-4',
-      tts_provider: 'openai-tts',
       stt_provider: 'openai-whisper',
       cost_optimization: false,
       accuracy_first: true,

@@ -1,4 +1,5 @@
-import { FareboxApiError, FareboxConnectionError } from './api-error.ts'
+import { FareboxApiError, FareboxConnectionError, isProblem } from './api-error.ts'
+import { check } from './check-given.ts'
 import { parseRetryAfter, retryWaitMs } from './retry.ts'
 import type { Problem } from './wire/index.ts'
 
@@ -141,7 +142,13 @@ export class Transport {
     const { method, path, root, query, body, streams = EVENTS } = attempt.request
     const accept = ['application/json', ...streams].join(', ')
     const headers = new Headers({ accept, authorization: this.#authorization })
-    if (attempt.idempotencyKey !== undefined) headers.set('idempotency-key', attempt.idempotencyKey)
+    const { idempotencyKey: key } = attempt
+    if (key !== undefined) {
+      // One that is no text, or arrives without its blanks, could be that of another request.
+      const isText = typeof key === 'string' && /^(?! )[ -~\xa1-\xff]+(?<! )$/.test(key)
+      check(isText, 'idempotencyKey must be a header value', key)
+      headers.set('idempotency-key', key)
+    }
     // `fetch` sets the content type of a form itself, with its boundary.
     const isForm = body instanceof FormData
     if (body && !isForm) headers.set('content-type', 'application/json')
@@ -171,15 +178,16 @@ function checkBaseUrl(url: string): string {
   if (isAddress && /^[^/]*\/\/[^/]*@/.test(url))
     throw new TypeError('baseUrl must not have a user or a password, since no request can be sent to it')
   // The path of a request after a query, a fragment or a blank would be part of it.
-  if (isAddress && !/[?#]|\s$/.test(url)) return url
-  throw new TypeError(`baseUrl must be where the API is mounted, such as https://example.com, received ${JSON.stringify(url)}`)
+  check(isAddress && !/[?#]|\s$/.test(url), 'baseUrl must be where the API is mounted, such as https://example.com', url)
+  return url
 }
 
 /** One of less than none, or of a part, is a mistake. `Infinity` is a choice. */
 function checkRetries(retries: number): number {
   checkNumber('retries', retries)
-  if (retries >= 0 && (Number.isInteger(retries) || retries === Number.POSITIVE_INFINITY)) return retries
-  throw new TypeError(`retries must be a whole number from 0, received ${retries}`)
+  const isCount = retries >= 0 && (Number.isInteger(retries) || retries === Number.POSITIVE_INFINITY)
+  check(isCount, 'retries must be a whole number from 0', retries)
+  return retries
 }
 
 /** In no time nothing is answered, though the server may have begun to work. */
@@ -193,8 +201,8 @@ function checkTimeout(timeoutMs: number): number {
  * and timeouts never fire.
  */
 function checkNumber(name: string, value: number): number {
-  if (typeof value === 'number' && !Number.isNaN(value)) return value
-  throw new TypeError(`${name} must be a number, received ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`)
+  check(typeof value === 'number' && !Number.isNaN(value), `${name} must be a number`, value)
+  return value
 }
 
 /** The error names the problem but never the secret. */
@@ -304,15 +312,18 @@ function errorOf(response: Response, answer: unknown, { idempotencyKey }: Attemp
 
 /** Encodes an id as one segment of a path. Throws on what would lead elsewhere, such as `..`, because it cannot be an id. */
 export function segment(id: string): string {
-  // One that is missing would ask for the id `undefined`.
-  if (typeof id !== 'string' || id === '' || id === '.' || id === '..')
-    throw new TypeError(`an id was expected, received ${JSON.stringify(id)}`)
-  return encodeURIComponent(id)
+  return encodeURIComponent(checkId(id))
+}
+
+/** Throws on what is no id. One that is missing would ask for the id `undefined`, or for none. */
+export function checkId(id: string): string {
+  check(typeof id === 'string' && !['', '.', '..'].includes(id), 'an id was expected', id)
+  return id
 }
 
 /** 128 random bits. Not `crypto.randomUUID`, which browsers withhold from pages that were not served over HTTPS. */
 function newIdempotencyKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function queryString(query: object = {}): string {
@@ -331,8 +342,7 @@ function parseJson(text: string): unknown {
 /** The problem that the API sent, or one of the same shape if something else answered. */
 function problemOf(response: Response, answer: unknown): Problem {
   const { status, statusText } = response
-  const { code: told, detail: words } = (answer ?? {}) as Partial<Record<'code' | 'detail', unknown>>
-  if (typeof told === 'string' && typeof words === 'string') return { ...(answer as Problem), status }
+  if (isProblem(answer)) return { ...answer, status }
   return { type: 'about:blank', title: statusText, status, code: `HTTP_${status}`, detail: inWords(response) }
 }
 

@@ -1,3 +1,5 @@
+import { checkOptionType } from '@farebox/core'
+import { checkKnownId, checkSpan, checkText } from './check-input.ts'
 import { InvalidInputError } from './errors.ts'
 import { checkFieldNames, type FieldNames } from './known-fields.ts'
 import type { Ledger } from './ledger.ts'
@@ -42,7 +44,8 @@ const FIRST_MS = 1_000
  * Extends a hold until stopped, for work of unknown length such as a telephone call. If the process dies, the hold is given back
  * by itself within `ttlMs` plus its grace period. Does not keep the process alive.
  *
- * @throws {InvalidInputError} an option is unknown, or `everyMs` is not below `ttlMs`
+ * @throws {InvalidInputError} an option is unknown or invalid, or `everyMs` is not below `ttlMs`
+ * @throws {InvalidOptionError} a callback is no function
  *
  * @example
  * const heartbeat = keepAlive(ledger, { accountId, holdId, onLost: () => call.hangUp() })
@@ -52,7 +55,11 @@ const FIRST_MS = 1_000
  */
 export function keepAlive(ledger: Pick<Ledger, 'extendHold'>, options: KeepAliveOptions): { stop(): Promise<void> } {
   checkFieldNames(options, known, 'keepAlive()')
-  const { accountId, holdId, ttlMs = 300_000 } = options
+  // Each extension would be refused, and the hold lost.
+  const accountId = checkText('accountId', options.accountId)
+  const holdId = checkKnownId('holdId', options.holdId)
+  const ttlMs = checkSpan('ttlMs', options.ttlMs ?? 300_000, 1)
+  for (const name of ['onExtended', 'onLost', 'onError'] as const) checkOptionType(name, options[name], 'function')
   const everyMs = options.everyMs ?? Math.min(Math.ceil(ttlMs / 3), EVERY_MS_MAX)
   if (!Number.isSafeInteger(everyMs) || everyMs < 1 || everyMs >= ttlMs || everyMs > EVERY_MS_MAX) {
     throw new InvalidInputError(

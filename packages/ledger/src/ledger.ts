@@ -176,7 +176,9 @@ export class Ledger<Transaction = unknown> extends LedgerReader {
     this.history = new LedgerHistory(driver)
     this.#driver = driver
     this.#queue = new CommitQueue(driver as LedgerDriver, options)
-    this.#spool = options.spool && new UsageSpool(options.spool, (operation) => this.#queue.submit(operation))
+    const { spool } = options
+    // One of false, or blank, would keep no usage.
+    if (spool !== undefined && spool !== null) this.#spool = new UsageSpool(spool, (operation) => this.#queue.submit(operation))
     this.#announces = options.closedWorkflowEvents ?? false
     this.#minimumCreditsForApiKey = checkMinimum(options.minimumCreditsForApiKey ?? MINIMUM_CREDITS_FOR_API_KEY)
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createHealth } from './health.ts'
+import { createHealth, type HealthOptions } from './health.ts'
 
 const KEY = 'openai gpt-4o'
 
@@ -41,8 +41,20 @@ test.each([
   ['halfLifeMs must be above 0, received 0', { halfLifeMs: 0 }],
   ['health.halfLifeMs must be a number, received NaN', { halfLifeMs: Number.NaN }],
   ['health.errorRateMax must be a number, received NaN', { errorRateMax: Number.NaN }],
-])('is not made with numbers by which no breaker would ever open: %s', (message, options) => {
-  expect(() => createHealth(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }))
+  ['errorRateMax must be from 0 to 1, received 50', { errorRateMax: 50 }],
+  ['errorRateMax must be from 0 to 1, received -0.5', { errorRateMax: -0.5 }],
+  ['errorRateMax must be from 0 to 1, received "0.5"', { errorRateMax: '0.5' }],
+  ['halfLifeMs must be above 0, received "30000"', { halfLifeMs: '30000' }],
+  ['samplesMin must be a number of 0 or more, received "4"', { samplesMin: '4' }],
+  ['openMs must be a number of 0 or more, received -1', { openMs: -1 }],
+  ['openMsMax must be a number of 0 or more, received true', { openMsMax: true }],
+  ['cooldownMs must be a number of 0 or more, received an object', { cooldownMs: {} }],
+  ['cooldownMsMax must be a number of 0 or more, received "5000"', { cooldownMsMax: '5000' }],
+  ['refusingMs must be a number of 0 or more, received "60000"', { refusingMs: '60000' }],
+  ['probeMs must be a number of 0 or more, received 5', { probeMs: 5n }],
+  ['clock must be a function, received 5', { clock: 5 }],
+])('is not made with options by which no breaker would ever open, or never close: %s', (message, options) => {
+  expect(() => createHealth(options as HealthOptions)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }))
 })
 
 describe('the breaker', () => {

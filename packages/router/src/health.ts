@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, InvalidOptionError, steadyClock } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, describeOption, InvalidOptionError, steadyClock } from '@farebox/core'
 import { begin, cut, end, raise, roomOf } from './capacity.ts'
 import { beganSince, type Cell, count, isAlone, meaningOf, newCell, note, pause } from './health-cell.ts'
 import { conditionOf, lackOf, limitsOf, readingOf } from './health-condition.ts'
@@ -62,14 +62,16 @@ const known: Record<keyof HealthOptions, true> = {
  * alone, and teaches how many attempts the pair takes. Failures that the caller caused (a bad request, a refused prompt, leaving)
  * say nothing about the provider. Nor do timeouts of one caller alone, while the provider answers others.
  *
- * @throws {InvalidOptionError} a number is `NaN`, `halfLifeMs` is not above 0, or an option is unknown
+ * @throws {InvalidOptionError} a number is negative or none, `halfLifeMs` is 0, `errorRateMax` is above 1, or an option is unknown or
+ *   of a wrong type
  */
 export function createHealth(options: HealthOptions = {}): ShareableHealth {
   checkOptionNames(options, known, 'createHealth()')
   refuseNaN('health', options)
+  checkNumbers(options)
+  checkOptionType('clock', options.clock, 'function')
   const clock = options.clock ?? steadyClock
   const halfLifeMs = options.halfLifeMs ?? 30_000
-  if (!(halfLifeMs > 0)) throw new InvalidOptionError(`halfLifeMs must be above 0, received ${halfLifeMs}`)
   const samplesMin = options.samplesMin ?? 4
   const errorRateMax = options.errorRateMax ?? 0.5
   const openMs = options.openMs ?? 5_000
@@ -216,6 +218,23 @@ export function createHealth(options: HealthOptions = {}): ShareableHealth {
       heard = mergeReports(reports, halfLifeMs, clock())
     },
   }
+}
+
+/** A text would be appended to a time in place of being added: a pause until then would not end. `null` counts as absent. */
+function checkNumbers({ clock, halfLifeMs, errorRateMax, ...others }: HealthOptions): void {
+  if (!isAmount(halfLifeMs ?? 1) || halfLifeMs === 0)
+    throw new InvalidOptionError(`halfLifeMs must be above 0, received ${describeOption(halfLifeMs)}`)
+  // A percentage is a rate that is never reached.
+  if (!isAmount(errorRateMax ?? 0) || (errorRateMax ?? 0) > 1)
+    throw new InvalidOptionError(`errorRateMax must be from 0 to 1, received ${describeOption(errorRateMax)}`)
+  for (const [name, value] of Object.entries(others)) {
+    if (!isAmount(value ?? 0))
+      throw new InvalidOptionError(`${name} must be a number of 0 or more, received ${describeOption(value)}`)
+  }
+}
+
+function isAmount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0
 }
 
 /** When an ended attempt began. */

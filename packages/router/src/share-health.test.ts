@@ -244,6 +244,21 @@ test('what a process told is forgotten once it has told nothing for five minutes
   expect(two.health.read(KEY)).toBeUndefined()
 })
 
+test.each<[string, unknown[]]>([
+  ['processId must be a text of at least one character, received ""', [{ processId: '' }]],
+  ['processId must be a text of at least one character, received 5', [{ processId: 5 }]],
+  ['onError must be a function, received an object', [{ onError: console }]],
+  ['clock must be a function, received 5', [{ clock: 5 }]],
+  ['the store of shareHealth() must have the methods publish and read, as ledger.health has', [{}, { health: {} }]],
+  ['the store of shareHealth() must have the methods publish and read, as ledger.health has', [{}, null]],
+  ['the health of shareHealth() must be what createHealth() returns', [{}, world(0, 0).store, {}]],
+])('is not shared with what would make every exchange fail, and nobody be told: %s', (message, [options, store, health]) => {
+  const shared = world(0, 0)
+  const share = () =>
+    Reflect.apply(shareHealth, undefined, [health ?? createHealth(), store === undefined ? shared.store : store, options])
+  expect(share).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }))
+})
+
 describe('the loop', () => {
   beforeEach(() => {
     vi.useFakeTimers()

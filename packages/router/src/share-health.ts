@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, InvalidOptionError, steadyClock } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, describeOption, InvalidOptionError, steadyClock } from '@farebox/core'
 import type { HealthReport } from './health-news.ts'
 import type { ShareableHealth } from './health-view.ts'
 import { parseNews } from './parse-news.ts'
@@ -47,7 +47,8 @@ const known: Record<keyof ShareHealthOptions, true> = { everyMs: true, processId
 /**
  * Lets processes learn from each other which providers are ill, out of capacity or slow. Does nothing before `start`.
  *
- * @throws {InvalidOptionError} an option is unknown, or `everyMs` is not from 1 to what a timer can wait
+ * @throws {InvalidOptionError} `health` or `store` is none, an option is unknown or of a wrong type, or `everyMs` is not from 1 to what
+ *   a timer can wait
  */
 export function shareHealth(
   health: Pick<ShareableHealth, 'tell' | 'hear'>,
@@ -58,6 +59,14 @@ export function shareHealth(
   const { everyMs = 1_000, processId = crypto.randomUUID(), onError = () => {}, clock = steadyClock } = options
   if (!(typeof everyMs === 'number' && everyMs >= 1 && everyMs <= TIMER_MS_MAX))
     throw new InvalidOptionError(`everyMs must be milliseconds from 1 to ${TIMER_MS_MAX}, received ${everyMs}`)
+  // Every exchange would fail, and a host that does not listen to errors would not be told.
+  for (const name of ['onError', 'clock'] as const) checkOptionType(name, options[name], 'function')
+  if (typeof processId !== 'string' || processId === '')
+    throw new InvalidOptionError(`processId must be a text of at least one character, received ${describeOption(processId)}`)
+  if (typeof health?.tell !== 'function' || typeof health.hear !== 'function')
+    throw new InvalidOptionError('the health of shareHealth() must be what createHealth() returns')
+  if (typeof store?.publish !== 'function' || typeof store.read !== 'function')
+    throw new InvalidOptionError('the store of shareHealth() must have the methods publish and read, as ledger.health has')
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Identifies the current loop, so that a loop stopped during an exchange ends even if another has been started since. */
   let running: object | undefined

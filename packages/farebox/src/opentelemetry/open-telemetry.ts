@@ -1,4 +1,4 @@
-import { checkOptionNames, checkOptionType } from '@farebox/core'
+import { checkOptionNames, checkOptionType, describeOption, InvalidOptionError } from '@farebox/core'
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
 import type { CallObserver } from '../telemetry/call-observer.ts'
 import { CallMeasures } from './call-measures.ts'
@@ -29,13 +29,15 @@ const known: Record<keyof OpenTelemetryOptions, true> = { recordContent: true, t
  * attempt is a client span beneath it (`chat gpt-4o-mini`) with the `gen_ai.*` attributes, so that tokens are counted once.
  * Without a registered SDK nothing is recorded, at next to no cost.
  *
- * @throws {InvalidOptionError} an option is unknown, or `recordContent` is neither true nor false
+ * @throws {InvalidOptionError} an option is unknown, `recordContent` is neither true nor false, or a provider is none
  * @source https://opentelemetry.io/docs/specs/semconv/gen-ai/
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): CallObserver {
   checkOptionNames(options, known, 'openTelemetry()')
   checkOptionType('recordContent', options.recordContent, 'boolean')
   const { recordContent = false, tracerProvider, meterProvider } = options
+  checkProvider('tracerProvider', tracerProvider, 'getTracer')
+  checkProvider('meterProvider', meterProvider, 'getMeter')
   // The host may register its SDK later. A tracer picks that up by itself. A meter does not, so look it up each time.
   const tracer = (tracerProvider ?? trace).getTracer(SCOPE)
   let measures: CallMeasures | undefined
@@ -52,4 +54,13 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): CallObserver 
     begin: (call) => new TracedCall(call, { tracer, measures: currentMeasures(), recordContent }),
     recorded: ({ service, creditsUsed }) => currentMeasures().charged({ service, operation: 'record' }, creditsUsed),
   }
+}
+
+function checkProvider<Method extends string>(
+  name: string,
+  provider: Partial<Record<Method, unknown>> | undefined,
+  method: Method,
+) {
+  if (provider === undefined || provider === null || typeof provider[method] === 'function') return
+  throw new InvalidOptionError(`${name} must have the method ${method}, received ${describeOption(provider)}`)
 }

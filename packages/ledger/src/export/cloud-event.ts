@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@farebox/core'
+import { describeOption, InvalidOptionError } from '@farebox/core'
 
 /** An event in the JSON format of CloudEvents 1.0. */
 export interface CloudEvent {
@@ -19,8 +19,8 @@ export const CLOUD_EVENT_SOURCE = 'urn:farebox'
 
 /** @throws {InvalidOptionError} it is not a URI reference */
 export function checkSource(source: string): void {
-  if (source === '' || /[\s<>"{}|\\^`]/.test(source)) {
-    throw new InvalidOptionError(`source must be a URI reference, received ${JSON.stringify(source)}`)
+  if (typeof source !== 'string' || source === '' || /[\s<>"{}|\\^`]/.test(source)) {
+    throw new InvalidOptionError(`source must be a URI reference, received ${describeOption(source)}`)
   }
 }
 

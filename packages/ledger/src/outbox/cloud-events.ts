@@ -1,4 +1,4 @@
-import { checkOptionNames, checkOptionType } from '@farebox/core'
+import { checkOptionNames, checkOptionType, describeOption, InvalidOptionError } from '@farebox/core'
 import { CLOUD_EVENT_SOURCE, type CloudEvent, checkSource, cloudEvent } from '../export/cloud-event.ts'
 import { usageFields } from '../export/usage-fields.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
@@ -25,16 +25,16 @@ const known: Record<keyof CloudEventsOptions, true> = { url: true, source: true,
  * `id` each time, so receivers can recognize a duplicate. A 410 gives the record up. Other failures are retried. Redirects are
  * not followed.
  *
- * @throws {InvalidOptionError} an option is unknown, or `url`, `source` or `includeCosts` is invalid
+ * @throws {InvalidOptionError} an option is unknown or invalid
  */
 export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
   checkOptionNames(options, known, 'cloudEvents()')
   checkOptionType('includeCosts', options.includeCosts, 'boolean')
+  checkOptionType('fetch', options.fetch, 'function')
   const { source = CLOUD_EVENT_SOURCE, includeCosts, fetch } = options
   checkSource(source)
   const address = checkReceiverUrl(options.url, 'cloudEvents')
-  // `Headers` ignores case. Two spellings of the content type would be sent as one that no receiver knows.
-  const headers = new Headers(options.headers)
+  const headers = headersOf(options.headers)
   headers.set('content-type', 'application/cloudevents+json; charset=utf-8')
   return async (record, signal) => {
     const data = usageFields(record, { includeCosts })
@@ -48,4 +48,23 @@ export function cloudEvents(options: CloudEventsOptions): DeliverUsage {
     })
     await checkReceipt(response, address)
   }
+}
+
+/** `Headers` ignores case. Two spellings of the content type would be sent as one that no receiver knows. */
+function headersOf(given: CloudEventsOptions['headers']): Headers {
+  checkOptionType('headers', given, 'object')
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(given ?? {}) as [string, unknown][]) {
+    if (typeof value !== 'string')
+      throw new InvalidOptionError(`headers.${name} must be a text, received ${describeOption(value)}`)
+    try {
+      headers.append(name, value)
+    } catch {
+      // The error would quote the value, which may be a secret.
+      throw new InvalidOptionError(
+        `headers.${name} cannot be sent: its name or its value has characters that a header cannot have`,
+      )
+    }
+  }
+  return headers
 }

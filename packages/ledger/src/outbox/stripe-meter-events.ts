@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { checkOptionNames, formatCredits, InvalidOptionError } from '@farebox/core'
+import { checkOptionNames, describeOption, formatCredits, InvalidOptionError } from '@farebox/core'
 import { v5 as uuidv5 } from 'uuid'
 import type { UsageRow } from '../rows.ts'
 import { DeliveryRefusedError } from './outbox.ts'
@@ -45,6 +45,10 @@ const known: Record<keyof StripeMeterEventsOptions, true> = {
   payloadKeys: true,
 }
 
+type PayloadKeys = NonNullable<StripeMeterEventsOptions['payloadKeys']>
+
+const knownKeys: Record<keyof PayloadKeys, true> = { customer: true, value: true }
+
 /** Namespace of the events' UUIDs. Any fixed UUID would do. */
 const NAMESPACE = '0f1a4c3e-6f0e-5d0b-8f2d-7c1b2a9e4d35'
 
@@ -58,7 +62,7 @@ const YOUNG_MS = 34 * 86_400_000
  * that Stripe counts it once. Stripe remembers identifiers for at least 24 hours, but not forever. It accepts events from 35 days
  * ago to five minutes ahead. An event dated later by a fast clock is retried. Refunds are negative values, for meters that sum.
  *
- * @throws {InvalidOptionError} `stripe` or `eventName` is missing or invalid
+ * @throws {InvalidOptionError} an option is unknown, missing or invalid
  * @source https://docs.stripe.com/api/billing/meter-event/create
  */
 export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsage {
@@ -68,9 +72,13 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     throw new InvalidOptionError('stripe must be a Stripe client: new Stripe(key)')
   }
   if (typeof eventName !== 'string' || eventName === '' || eventName.length > 100) {
-    throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${JSON.stringify(eventName)}`)
+    throw new InvalidOptionError(`eventName must have 1 to 100 characters, received ${describeOption(eventName)}`)
   }
-  const { customer: customerKey = 'stripe_customer_id', value: valueKey = 'value' } = payloadKeys
+  if (typeof customerOf !== 'function')
+    throw new InvalidOptionError(`customerOf must be a function, received ${describeOption(customerOf)}`)
+  if (value !== 'credits' && value !== 'micro_credits' && typeof value !== 'function')
+    throw new InvalidOptionError(`value must be credits, micro_credits or a function, received ${describeOption(value)}`)
+  const { customerKey, valueKey } = resolveKeys(payloadKeys)
   /** Events that need a new idempotency key: Stripe replays a failure for a day. Their identifiers still count once. */
   const failed = new Set<string>()
   return async (record) => {
@@ -104,6 +112,22 @@ export function stripeMeterEvents(options: StripeMeterEventsOptions): DeliverUsa
     }
     failed.delete(identifier)
   }
+}
+
+/** Without the right keys Stripe refuses each event for good. */
+function resolveKeys(payloadKeys: PayloadKeys): { customerKey: string; valueKey: string } {
+  checkOptionNames(payloadKeys, knownKeys, 'stripeMeterEvents({ payloadKeys })')
+  const { customer = 'stripe_customer_id', value = 'value' } = payloadKeys
+  for (const [name, key] of Object.entries({ customer, value }) as [string, unknown][]) {
+    if (typeof key === 'string' && key.trim() !== '') continue
+    throw new InvalidOptionError(`payloadKeys.${name} must be a text that is not blank, received ${describeOption(key)}`)
+  }
+  if (customer === value) {
+    throw new InvalidOptionError(
+      `payloadKeys.customer and payloadKeys.value must differ, received ${describeOption(value)} for both`,
+    )
+  }
+  return { customerKey: customer, valueKey: value }
 }
 
 function amountOf(record: UsageRow, value: NonNullable<StripeMeterEventsOptions['value']>): string | undefined {

@@ -1,4 +1,4 @@
-import { type Credits, checkOptionNames, formatCredits, InvalidOptionError } from '@farebox/core'
+import { type Credits, checkOptionNames, checkOptionType, formatCredits, InvalidOptionError } from '@farebox/core'
 import { Webhook } from 'standardwebhooks'
 import type { LedgerEvent } from '../reader.ts'
 import { checkReceipt, checkReceiverUrl } from './receiver-url.ts'
@@ -26,10 +26,11 @@ const known: Record<keyof WebhookOptions, true> = { url: true, secret: true, fet
  * A status of 200 to 299 acknowledges the event. A 410 gives it up for good. Anything else is retried. Redirects are not
  * followed.
  *
- * @throws {InvalidOptionError} `url` or `secret` is invalid, or another option is unknown
+ * @throws {InvalidOptionError} `url`, `secret` or `fetch` is invalid, or another option is unknown
  */
 export function webhook(options: WebhookOptions): (event: LedgerEvent, signal: AbortSignal) => Promise<void> {
   checkOptionNames(options, known, 'webhook()')
+  checkOptionType('fetch', options.fetch, 'function')
   const { url, secret, fetch } = options
   const address = checkReceiverUrl(url, 'a webhook')
   const signers = checkSecrets(secret)

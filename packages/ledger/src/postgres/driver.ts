@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, checkOptionType, InvalidOptionError } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, describeOption, InvalidOptionError } from '@farebox/core'
 import { checkCount, checkedClock } from '../check-input.ts'
 import { type BatchLimits, type LedgerDriver, type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError } from '../errors.ts'
@@ -138,7 +138,7 @@ const NOW = { text: 'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 
  * Keeps a ledger in a Postgres database, through `pg`. It connects at the ledger's first call, not here. It needs no session
  * state, so it works behind a pooler in transaction mode.
  *
- * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `connectionString` is blank, `schema` is
+ * @throws {InvalidOptionError} neither or both of `connectionString` and `pool` are given, `connectionString` is blank, `pool` is none, `schema` is
  *   not a plain name or appears in `connectionString`, a number is not a whole one above zero, or another option is of a wrong type
  */
 export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient> {
@@ -152,9 +152,10 @@ export function postgres(options: PostgresOptions): LedgerDriver<PostgresClient>
     )
   }
   checkConnectionString(options.connectionString)
+  checkPool(options.pool)
   const schema = options.schema ?? 'public'
-  if (!PLAIN_NAME.test(schema)) {
-    throw new InvalidOptionError(`schema must be a plain lower-case name, received ${JSON.stringify(schema)}`)
+  if (typeof schema !== 'string' || !PLAIN_NAME.test(schema)) {
+    throw new InvalidOptionError(`schema must be a plain lower-case name, received ${describeOption(schema)}`)
   }
   return new PostgresDriver(options, schema)
 }
@@ -179,6 +180,14 @@ function checkConnectionString(connectionString: string | undefined): void {
   throw new InvalidOptionError(
     `connectionString has ?schema=, which Postgres does not know: leave it out, and give schema: '${schema}', or --schema ${schema} on the command line`,
   )
+}
+
+/** Rejects null, in whose place the ledger would open a pool on the database that the environment names, and what cannot connect. */
+function checkPool(pool: PostgresPool | undefined): void {
+  if (pool === undefined || typeof pool?.connect === 'function') return
+  // Not quoted if it is the address of a server, which may contain a password.
+  const received = typeof pool === 'string' ? 'a text' : describeOption(pool)
+  throw new InvalidOptionError(`postgres({ pool }) must be a pool of pg: new pg.Pool({ connectionString }); received ${received}`)
 }
 
 function decodeRows(query: Query, rows: readonly unknown[][]): Record<string, unknown>[] {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InvalidOptionError } from '@farebox/core'
+import { describeOption, InvalidOptionError } from '@farebox/core'
 import { decodeOperation, encodeOperation, type UsageOperation } from './operation-json.ts'
 
 export interface SpoolOptions {
@@ -53,7 +53,7 @@ export class Spool {
   /** @throws {InvalidOptionError} `directory` is not a path, or `entriesMax` is not a whole number of 1 or more */
   constructor({ directory, entriesMax = 100_000 }: SpoolOptions) {
     if (typeof directory !== 'string' || directory === '') {
-      throw new InvalidOptionError(`directory of a spool must be a path, received ${JSON.stringify(directory)}`)
+      throw new InvalidOptionError(`directory of a spool must be a path, received ${describeOption(directory)}`)
     }
     if (!Number.isSafeInteger(entriesMax) || entriesMax < 1) {
       throw new InvalidOptionError(`entriesMax must be a whole number of 1 or more, received ${entriesMax}`)

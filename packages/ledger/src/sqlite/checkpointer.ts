@@ -1,4 +1,5 @@
-import { createRequire } from 'node:module'
+// Renamed, since many bundles declare a `createRequire` of their own in their banner.
+import { createRequire as requireFrom } from 'node:module'
 import { Worker } from 'node:worker_threads'
 
 /**
@@ -105,7 +106,7 @@ export class Checkpointer {
 
   #start(): Worker {
     // A program bundled as CommonJS has no `import.meta.url`, and finds its packages from its own file.
-    const module = createRequire(import.meta.url ?? __filename).resolve('better-sqlite3')
+    const module = requireFrom(import.meta.url ?? __filename).resolve('better-sqlite3')
     const worker = new Worker(WORKER, { eval: true, workerData: { filename: this.#filename, module } })
     worker.on('message', (pages: number) => this.#answered?.(pages))
     worker.on('error', () => this.#fail())

@@ -1,4 +1,4 @@
-import { type Clock, checkOptionNames, checkOptionType, InvalidOptionError, systemClock } from '@farebox/core'
+import { type Clock, checkOptionNames, checkOptionType, describeOption, InvalidOptionError, systemClock } from '@farebox/core'
 import { checkedClock } from '../check-input.ts'
 import type { BatchLimits, LedgerDriver, Query, Snapshot } from '../driver.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
@@ -82,7 +82,7 @@ const NEWEST_SHARE = 0.2
 /**
  * Keeps a ledger in one SQLite file, through better-sqlite3. The file is opened at the ledger's first call, not here.
  *
- * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `filename` is blank, `prefix` is not the start
+ * @throws {InvalidOptionError} neither or both of `filename` and `database` are given, `filename` is blank, `database` is none, `prefix` is not the start
  *   of a plain name, another option has an invalid value, or `writer: 'thread'` is used in a bundled program
  */
 export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
@@ -99,14 +99,21 @@ export function sqlite(options: SqliteOptions): LedgerDriver<SqliteDatabase> {
   // SQLite would keep a database without a name in a temporary file, and delete that when it is closed.
   if (filename !== undefined && (typeof filename !== 'string' || filename.trim() === '')) {
     throw new InvalidOptionError(
-      `sqlite({ filename }) must be the path of a file or ':memory:', received ${JSON.stringify(filename)}`,
+      `sqlite({ filename }) must be the path of a file or ':memory:', received ${describeOption(filename)}`,
+    )
+  }
+  // For one of null, SQLite would keep a temporary database, too.
+  if (database !== undefined && (typeof database?.prepare !== 'function' || typeof database.exec !== 'function')) {
+    const received = describeOption(database)
+    throw new InvalidOptionError(
+      `sqlite({ database }) must be a better-sqlite3 database: new Database(filename); received ${received}`,
     )
   }
   if (synchronous !== 'full' && synchronous !== 'normal') {
-    throw new InvalidOptionError(`sqlite({ synchronous }) must be 'full' or 'normal', received ${JSON.stringify(synchronous)}`)
+    throw new InvalidOptionError(`sqlite({ synchronous }) must be 'full' or 'normal', received ${describeOption(synchronous)}`)
   }
   if (writer !== 'event loop' && writer !== 'thread') {
-    throw new InvalidOptionError(`sqlite({ writer }) must be 'event loop' or 'thread', received ${JSON.stringify(writer)}`)
+    throw new InvalidOptionError(`sqlite({ writer }) must be 'event loop' or 'thread', received ${describeOption(writer)}`)
   }
   if (!(Number.isFinite(busyTimeoutMs) && busyTimeoutMs >= 0)) {
     throw new InvalidOptionError(`sqlite({ busyTimeoutMs }) must be milliseconds from 0, received ${busyTimeoutMs}`)

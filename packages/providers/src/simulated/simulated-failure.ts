@@ -1,5 +1,6 @@
 import {
   checkOptionNames,
+  checkOptionType,
   describeOption,
   InvalidOptionError,
   type Offer,
@@ -7,6 +8,7 @@ import {
   type ProviderErrorKind,
   type Usage,
 } from '@farebox/core'
+import { checkNumber } from '../adapter/check-adapter-options.ts'
 
 /**
  * How a simulated call fails.
@@ -67,18 +69,22 @@ const known = { kind: true, status: true, retryAfterMs: true, providerCode: true
 /**
  * Rejects a failure that no provider has, with which a test would show nothing.
  *
- * @throws {InvalidOptionError} its kind or a field is unknown
+ * @throws {InvalidOptionError} its kind or a field is unknown, or a field is of a wrong type
  */
 export function checkFailure(of: string, failure: SimulatedFailure): void {
   checkOptionNames(failure, known, of)
-  if (typeof failure.kind === 'string' && Object.hasOwn(kinds, failure.kind)) return
-  const received = describeOption(failure.kind)
-  throw new InvalidOptionError(`kind of the ${of} must be one of ${Object.keys(kinds).join(', ')}; received ${received}`)
+  if (typeof failure.kind !== 'string' || !Object.hasOwn(kinds, failure.kind)) {
+    const received = describeOption(failure.kind)
+    throw new InvalidOptionError(`kind of the ${of} must be one of ${Object.keys(kinds).join(', ')}; received ${received}`)
+  }
+  const given: Readonly<Record<string, unknown>> = failure
+  for (const name of ['status', 'retryAfterMs', 'afterParts'] as const) checkNumber(`${name} of the ${of}`, given[name])
+  checkOptionType(`providerCode of the ${of}`, given.providerCode, 'text')
 }
 
 /** Looks up how a call fails, if at all. */
 export function fateOf(failures: SimulatedFailures, call: SimulatedCall, adapter: string): Fate {
-  const failure = typeof failures === 'function' ? failures(call) : failures[call.offer.provider]
+  const failure = typeof failures === 'function' ? decided(failures(call)) : failures[call.offer.provider]
   return {
     reportsUsage: failure?.kind !== 'unreported_usage',
     afterParts: (parts, usage) => {
@@ -96,4 +102,12 @@ export function fateOf(failures: SimulatedFailures, call: SimulatedCall, adapter
       })
     },
   }
+}
+
+/** What a function decided, as far as a provider has it. */
+function decided(failure: SimulatedFailure | undefined): SimulatedFailure | undefined {
+  if (!failure) return undefined
+  if (failure instanceof Promise) throw new InvalidOptionError('failures() must return at once, received a promise')
+  checkFailure('failure that failures() returned', failure)
+  return failure
 }

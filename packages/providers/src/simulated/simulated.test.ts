@@ -172,6 +172,29 @@ describe('simulated', () => {
     expect(outcomes).toEqual(['unavailable', 'unavailable', 'answered'])
   })
 
+  it.each<[unknown, string]>([
+    [{ kind: 'down' }, 'kind of the failure that failures() returned must be one of rate_limited, '],
+    ['stall', 'failure that failures() returned takes an object of options, received string'],
+    [true, 'failure that failures() returned takes an object of options, received boolean'],
+    [{ kind: 'stall', afterPart: 2 }, 'afterPart: failure that failures() returned has no such option'],
+    [Promise.resolve({ kind: 'overloaded' }), 'failures() must return at once, received a promise'],
+  ])('refuses a failure that no provider has, of a function: %o', async (failure, message) => {
+    const failures = () => failure as SimulatedFailure
+    const refused = { code: 'INVALID_OPTION', message: expect.stringContaining(message) }
+    await expect(simulated({ failures }).chat?.(ask('hello'), context)).rejects.toMatchObject(refused)
+    const streamed = simulated({ failures }).streamChat?.(ask('hello'), context)
+    await expect(streamed?.[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused)
+  })
+
+  it.each([null, false])('takes %s of a function for no failure', async (none) => {
+    const adapter = simulated({ failures: () => none as never })
+    expect((await adapter.chat?.(ask('hello'), context))?.text).toContain('hello')
+  })
+
+  it('takes a failure of what it leaves out, which another one may sell', () => {
+    expect(() => simulated({ services: ['gpt'], failures: { deepgram: { kind: 'overloaded' } } })).not.toThrow()
+  })
+
   it('says how much a stream that broke off had used at least', async () => {
     const adapter = simulated({ failures: { 'gpt-4o-mini': { kind: 'incomplete', afterParts: 3 } } })
     const read = async () => {

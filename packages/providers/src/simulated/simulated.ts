@@ -5,6 +5,7 @@ import {
   countCharacters,
   describeOption,
   InvalidOptionError,
+  nearestNames,
   type Offer,
   type PhoneResult,
   type ProviderAdapter,
@@ -247,9 +248,18 @@ function checkSimulated(options: SimulatedOptions): void {
   if (!Array.isArray(services)) throw new InvalidOptionError(`services must be a list, received ${describeOption(services)}`)
   if (typeof failures === 'function') return
   checkOptionType('failures', failures, 'object')
-  // One may be left out by a condition.
-  for (const [provider, failure] of Object.entries(failures))
+  // Those that are left out count too: one list of failures may be for several adapters.
+  const offered = new Set((options.offers ?? simulatedOffers).map(({ provider }) => provider))
+  for (const [provider, failure] of Object.entries(failures)) {
+    // One may be left out by a condition.
     if (failure !== undefined && failure !== null) checkFailure(`failures of ${provider}`, failure)
+    if (offered.has(provider)) continue
+    const [nearest] = nearestNames(provider, offered)
+    const hint = nearest === undefined ? '' : `. Did you mean ${nearest}?`
+    throw new InvalidOptionError(
+      `failures names ${JSON.stringify(provider)}, which no offer has: offered are ${[...offered].join(', ')}${hint}`,
+    )
+  }
 }
 
 const CHATS: readonly Service[] = ['gpt', 'vision']
