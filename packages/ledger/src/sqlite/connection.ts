@@ -5,7 +5,7 @@ import { type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
-import { codeOf, explained, HandleBusyError, isBusy, isHandleBusy } from './classify-error.ts'
+import { codeOf, explained, HandleBusyError, isBusy, isHandleBusy, isOutOfRoom } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
@@ -40,6 +40,9 @@ const CHECKPOINT_PAGES_BEHIND = 32_000
 /** The size to which a restarted log is cut: a long read, such as a backup, lets it grow, and the disk would never get that back. */
 const LOG_BYTES_KEPT = 64 * 1024 * 1024
 
+/** How often to try to copy the log where a write found no room, and it could not be copied: a long one takes a while, and the thread. */
+const MAKE_ROOM_EVERY_MS = 1_000
+
 /** What the transaction of a batch did, and how long it occupied the file and the thread. */
 export interface Written {
   outcomes: Outcome[]
@@ -62,6 +65,8 @@ export class SqliteConnection {
   #file: string | undefined
   /** Whether this process might only read the file when it was opened. SQLite then never tries to write it. */
   #isReadOnly = false
+  /** When room may be made again, on the monotonic clock. */
+  #nextRoomAt = 0
   readonly #turns = new Turns()
   /** What reads a snapshot. */
   readonly #lent = new Set<Promise<unknown>>()
@@ -330,6 +335,19 @@ export class SqliteConnection {
     this.#flusher?.check()
   }
 
+  /**
+   * Gives back the room that the write-ahead log takes, if all of it can be copied into the file. What copies the log otherwise waits
+   * for further writes, which would never succeed again: a backup may have let the log grow to all that the disk had.
+   */
+  #madeRoom(): boolean {
+    const handle = this.#handle
+    if (this.#file === undefined || !handle?.open || handle.inTransaction) return false
+    if (performance.now() < this.#nextRoomAt) return false
+    if (isCopied(handle)) return true
+    this.#nextRoomAt = performance.now() + MAKE_ROOM_EVERY_MS
+    return false
+  }
+
   #explained(error: unknown): unknown {
     const barred = codeOf(error) === 'SQLITE_READONLY' ? unwritable(this.#file) : []
     if (barred.length === 0) return explained(error)
@@ -342,11 +360,16 @@ export class SqliteConnection {
    */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     const deadline = performance.now() + this.#options.busyTimeoutMs
+    let hasMadeRoom = false
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new LedgerClosedError('the ledger is closed')
       try {
         return work()
       } catch (error) {
+        if (isOutOfRoom(error) && !hasMadeRoom && this.#madeRoom()) {
+          hasMadeRoom = true
+          continue
+        }
         if (!isBusy(error)) throw this.#explained(error)
         if (performance.now() > deadline) {
           const who = isHandleBusy(error) ? 'the host kept its database' : 'another process kept the database file'
