@@ -23,6 +23,11 @@ test('a settlement is the same whatever the price by which it asks what is left,
   expect(differences(at('placeHold', 2n), at('placeHold', 3n))).toEqual(['unitPrice'])
 })
 
+test('a key is the same whatever balance was asked for before it was made, which each process may set for itself', () => {
+  const at = (minimumBalance: bigint) => contentOf('createApiKey', { apiKeyId: 'k', minimumBalance })
+  expect(differences(at(5_000n), at(1n))).toEqual([])
+})
+
 test('long values are kept as a digest that still tells them apart', () => {
   const one = contentOf('v', { text: 'x'.repeat(1_000) })
   const other = contentOf('v', { text: `${'x'.repeat(999)}y` })

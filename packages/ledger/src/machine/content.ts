@@ -48,7 +48,8 @@ export function differences(a: Record<string, string>, b: Record<string, string>
 }
 
 function isSame(field: string, a: string | undefined, b: string | undefined): boolean {
-  if (a === b) return true
+  // The process sets it, and it was met when the key was made: another one may require more by now.
+  if (a === b || field === 'minimumBalance') return true
   return field === 'timeZone' && a !== undefined && b !== undefined && isSameZone(a, b)
 }
 

@@ -31,6 +31,11 @@ export function isBusy(error: unknown): boolean {
   return isHandleBusy(error) || codeOf(error).startsWith('SQLITE_BUSY') || codeOf(error).startsWith('SQLITE_LOCKED')
 }
 
+/** Whether a write found no room: the disk is full, or the file may not grow any more. */
+export function isOutOfRoom(error: unknown): boolean {
+  return codeOf(error) === 'SQLITE_FULL' || codeOf(error) === 'SQLITE_IOERR_WRITE'
+}
+
 /** Whether the host is using the handle it shares with the ledger. */
 export function isHandleBusy(error: unknown): boolean {
   return error instanceof HandleBusyError || messageOf(error) === READING

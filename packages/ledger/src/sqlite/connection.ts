@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '@farebox/core'
 import { type Query, ROWS_OF_PAGE, type Snapshot } from '../driver.ts'
 import { InvalidInputError, LedgerClosedError, LedgerUnavailableError } from '../errors.ts'
 import type { MigrationPlan, MigrationReport } from '../migrations.ts'
 import type { Operation, Outcome } from '../operations.ts'
-import { explained, HandleBusyError, isBusy, isHandleBusy } from './classify-error.ts'
+import { codeOf, explained, HandleBusyError, isBusy, isHandleBusy, isOutOfRoom } from './classify-error.ts'
 import type { SqliteDatabase } from './handle.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { migrateSqlite, planSqlite } from './migrate.ts'
@@ -40,6 +40,9 @@ const CHECKPOINT_PAGES_BEHIND = 32_000
 /** The size to which a restarted log is cut: a long read, such as a backup, lets it grow, and the disk would never get that back. */
 const LOG_BYTES_KEPT = 64 * 1024 * 1024
 
+/** How often to try to copy the log where a write found no room, and it could not be copied: a long one takes a while, and the thread. */
+const MAKE_ROOM_EVERY_MS = 1_000
+
 /** What the transaction of a batch did, and how long it occupied the file and the thread. */
 export interface Written {
   outcomes: Outcome[]
@@ -58,6 +61,12 @@ export class SqliteConnection {
   #flusher: LogFlusher | undefined
   /** Absent when the host opened the database, or it has no files. */
   #files: OpenedFiles | undefined
+  /** Where the file is. Absent when the host opened the database, or it has no file. */
+  #file: string | undefined
+  /** Whether this process might only read the file when it was opened. SQLite then never tries to write it. */
+  #isReadOnly = false
+  /** When room may be made again, on the monotonic clock. */
+  #nextRoomAt = 0
   readonly #turns = new Turns()
   /** What reads a snapshot. */
   readonly #lent = new Set<Promise<unknown>>()
@@ -69,13 +78,14 @@ export class SqliteConnection {
   }
 
   async migrate(options: { views: boolean }): Promise<MigrationReport> {
-    const database = await this.open()
+    const database = await this.#openToWrite()
     const migrate = () => {
       this.#checkDisk()
       return migrateSqlite(database, this.#options.clock(), { ...options, prefix: this.#options.prefix })
     }
     const report = await this.#whenFree(migrate)
-    await this.flush()
+    // A process that only reads finds a file that others have migrated.
+    if (!this.#isReadOnly) await this.flush()
     return report
   }
 
@@ -110,7 +120,7 @@ export class SqliteConnection {
   }
 
   async #commitOnce(operations: readonly Operation[]): Promise<Applied & { tookMs: number }> {
-    const database = this.#handle ?? (await this.open())
+    const database = (!this.#isReadOnly && this.#handle) || (await this.#openToWrite())
     if (this.#turns.isOthers()) await pause(1)
     return this.#whenFree(() => {
       const started = performance.now()
@@ -241,7 +251,7 @@ export class SqliteConnection {
 
   /** Runs one statement that changes rows on which no other row depends. It joins a host transaction that is open on the same handle. */
   async write(statement: Pick<Query, 'text' | 'values'>): Promise<void> {
-    const database = await this.open()
+    const database = await this.#openToWrite()
     await this.#whenFree(() => {
       this.#checkDisk()
       this.#rows.write(database, statement)
@@ -274,6 +284,20 @@ export class SqliteConnection {
     if (database && this.#options.database === undefined && database.open) database.close()
   }
 
+  /** Opens the file anew if it has become one that this process may write. */
+  #openToWrite(): Promise<SqliteDatabase> {
+    const readOnly = this.#handle
+    if (readOnly && this.#isReadOnly && !this.#closed && unwritable(this.#file).length === 0) {
+      this.#isReadOnly = false
+      this.#handle = undefined
+      this.#database = undefined
+      this.#rows.forget()
+      void this.#flusher?.close()
+      readOnly.close()
+    }
+    return this.open()
+  }
+
   async #openNow(): Promise<SqliteDatabase> {
     const database = this.#options.database ?? (await openFile(this.#options.filename ?? ''))
     if (this.#options.database === undefined) {
@@ -292,6 +316,8 @@ export class SqliteConnection {
           // The first read makes SQLite open its log, which then stays open.
           database.pragma('schema_version')
           this.#flusher?.open()
+          if (file !== '') this.#file = file
+          this.#isReadOnly = unwritable(this.#file).length > 0
           if (file !== '') this.#files = new OpenedFiles(journal === 'wal' ? [file, `${file}-wal`] : [file])
         })
       } catch (error) {
@@ -310,17 +336,41 @@ export class SqliteConnection {
   }
 
   /**
+   * Gives back the room that the write-ahead log takes, if all of it can be copied into the file. What copies the log otherwise waits
+   * for further writes, which would never succeed again: a backup may have let the log grow to all that the disk had.
+   */
+  #madeRoom(): boolean {
+    const handle = this.#handle
+    if (this.#file === undefined || !handle?.open || handle.inTransaction) return false
+    if (performance.now() < this.#nextRoomAt) return false
+    if (isCopied(handle)) return true
+    this.#nextRoomAt = performance.now() + MAKE_ROOM_EVERY_MS
+    return false
+  }
+
+  #explained(error: unknown): unknown {
+    const barred = codeOf(error) === 'SQLITE_READONLY' ? unwritable(this.#file) : []
+    if (barred.length === 0) return explained(error)
+    return new LedgerUnavailableError(`this process may not write ${barred.join(', ')}`, error)
+  }
+
+  /**
    * Runs `work`, and retries while another process holds the file. SQLite's busy handler would block the thread, and sleeps so
    * long that one of two processes can wait for most of a second. A retry every millisecond from the event loop does neither.
    */
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     const deadline = performance.now() + this.#options.busyTimeoutMs
+    let hasMadeRoom = false
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new LedgerClosedError('the ledger is closed')
       try {
         return work()
       } catch (error) {
-        if (!isBusy(error)) throw explained(error)
+        if (isOutOfRoom(error) && !hasMadeRoom && this.#madeRoom()) {
+          hasMadeRoom = true
+          continue
+        }
+        if (!isBusy(error)) throw this.#explained(error)
         if (performance.now() > deadline) {
           const who = isHandleBusy(error) ? 'the host kept its database' : 'another process kept the database file'
           throw new LedgerUnavailableError(`${who} for ${this.#options.busyTimeoutMs} ms`, error)
@@ -340,6 +390,19 @@ function isCopied(database: SqliteDatabase): boolean {
   } catch {
     return false
   }
+}
+
+/** Those of a database's files that this process may not write. */
+function unwritable(filename: string | undefined): string[] {
+  const files = filename === undefined ? [] : [filename, `${filename}-wal`, `${filename}-shm`]
+  return files.filter((file) => {
+    try {
+      accessSync(file, constants.W_OK)
+      return false
+    } catch {
+      return existsSync(file)
+    }
+  })
 }
 
 function pause(ms: number): Promise<void> {
