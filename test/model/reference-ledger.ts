@@ -57,7 +57,7 @@ function fieldsOf({ verb, input }: Operation): Map<string, string> {
   const priced = 'usage' in input && input.usage.priceVersion !== undefined
   for (const [name, value] of Object.entries(input)) {
     // Drawn anew for each call, so that two calls for the same key of an account never agree on them; or of no matter once it was done.
-    if (['prefix', 'hash', 'keepsHolds', 'announce', 'opensWorkflow', 'linesSoFar'].includes(name)) continue
+    if (['prefix', 'hash', 'minimumBalance', 'keepsHolds', 'announce', 'opensWorkflow', 'linesSoFar'].includes(name)) continue
     if (verb === 'settleHold' && (name === 'overage' || name === 'unitPrice')) continue
     const isGroup = name === 'usage' || name === 'body'
     for (const [inner, field] of isGroup ? Object.entries(value) : [['', value] as const]) {
