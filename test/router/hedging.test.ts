@@ -125,6 +125,24 @@ describe('a slow first attempt', () => {
     expect(late).toMatchObject([{ attemptId: 'r.1', status: 'answered', value: { usage } }])
   })
 
+  test('is stopped with its hedge where the caller leaves', async () => {
+    const caller = new AbortController()
+    const played = play({ slow: 60_000, slower: 60_000 }, { signal: caller.signal })
+    await vi.advanceTimersByTimeAsync(150)
+    expect(played.called).toEqual(['slow', 'slower'])
+    caller.abort(new Error('the caller left'))
+    for (const signal of played.signals.values()) expect(signal.reason).toEqual(new Error('the caller left'))
+    const outcome = await played.running
+    expect(outcome.attempts).toMatchObject([{ outcome: 'left' }, { outcome: 'left' }])
+    await vi.runAllTimersAsync()
+  })
+
+  test('is joined; one that follows a failure is not', async () => {
+    const played = play({ fails: { failsAfterMs: 10, kind: 'malformed' }, slow: 5_000, other: 0 })
+    expect(await outcomeOf(played)).toMatchObject({ status: 'succeeded', value: { text: 'slow' } })
+    expect(played.called).toEqual(['fails', 'slow'])
+  })
+
   test('that answers in time is not joined', async () => {
     const played = play({ prompt: 90, other: 0 })
     expect(await outcomeOf(played)).toMatchObject({ value: { text: 'prompt' } })
