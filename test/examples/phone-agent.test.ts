@@ -227,6 +227,22 @@ describe('a call', () => {
     expect(consumed(receipt, 'phone')).toBe(handset.seconds)
   })
 
+  it('answers what it hears though its database is away when the balance is to be printed', async () => {
+    const opened = await open(credits(500))
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    const balance = vi.spyOn(opened.box.ledger, 'balance').mockRejectedValue(new Error('away'))
+    await handset.speak(6)
+    await expect.poll(() => opened.lines).toContainEqual(expect.stringMatching(/^caller: When do you open/))
+    await handset.listen()
+    balance.mockRestore()
+    handset.hangUp()
+    await tellEnd()
+    await settled(opened)
+    expect(opened.lines).toContain('agent: We open at nine in the morning.')
+    expect(providers.deepgram.invoice.map(({ outcome }) => outcome)).toEqual(['served'])
+  })
+
   it('apologizes when no model answers, and is heard on', async () => {
     const opened = await open(credits(500))
     providers.openai.fail({ type: 'status', status: 400, body: { error: { message: 'no' } } }, { path: '/chat/completions' })
