@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type Credits, formatQuantity, type Quantity } from '@farebox/core'
+import { LedgerUnavailableError } from '@farebox/ledger'
 import { cartesia } from '@farebox/providers/cartesia'
 import { deepgram } from '@farebox/providers/deepgram'
 import { openai } from '@farebox/providers/openai'
@@ -225,6 +226,44 @@ describe('a call', () => {
     expect(opened.lines).toContain('agent: On Sundays we are closed.')
     expect(providers.deepgram.invoice.map(({ outcome }) => outcome)).toEqual(['broken', 'served'])
     expect(consumed(receipt, 'phone')).toBe(handset.seconds)
+  })
+
+  it('answers what it hears though its database is away when the balance is to be printed', async () => {
+    const opened = await open(credits(500))
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    const balance = vi.spyOn(opened.box.ledger, 'balance').mockRejectedValue(new Error('away'))
+    await handset.speak(6)
+    await expect.poll(() => opened.lines).toContainEqual(expect.stringMatching(/^caller: When do you open/))
+    await handset.listen()
+    balance.mockRestore()
+    handset.hangUp()
+    await tellEnd()
+    await settled(opened)
+    expect(opened.lines).toContain('agent: We open at nine in the morning.')
+    expect(providers.deepgram.invoice.map(({ outcome }) => outcome)).toEqual(['served'])
+  })
+
+  it('is heard on when its database has been away for some seconds just as another transcriber was needed', async () => {
+    const opened = await open(credits(500))
+    const place = opened.box.ledger.placeHold.bind(opened.box.ledger)
+    let refused = 0
+    providers.deepgram.fail({ type: 'close', after: 0, code: 1011 }, { path: '/v1/listen' })
+    const { handset, tellEnd } = await ring(opened)
+    await handset.listen()
+    vi.spyOn(opened.box.ledger, 'placeHold').mockImplementation(async (input, call) => {
+      if (input.service !== 'voice_stt' || refused === 3) return place(input, call)
+      refused += 1
+      throw new LedgerUnavailableError('away')
+    })
+    await handset.speak(7)
+    await handset.listen()
+    handset.hangUp()
+    await tellEnd()
+    await settled(opened)
+    expect(refused).toBe(3)
+    expect(opened.lines).toContainEqual(expect.stringMatching(/^caller: When do you open/))
+    expect(opened.lines).not.toContain('(nobody can hear the caller)')
   })
 
   it('apologizes when no model answers, and is heard on', async () => {

@@ -406,6 +406,16 @@ describe('an upload', () => {
     expect(await spent()).toBe(0n)
   })
 
+  it('of two files is refused, instead of hearing the first one alone', async () => {
+    const { api, agent, spent } = await open()
+    const data = form('audio', wav(0.1))
+    data.append('audio', new Blob([wav(0.2)]), 'y.wav')
+    const answer = await api.post(`${agent}/voice`, data)
+    const errors = [{ field: 'audio', problem: 'must be one file: the form has 2' }]
+    expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID_BODY', errors } })
+    expect(await spent()).toBe(0n)
+  })
+
   it('whose form is broken is malformed', async () => {
     const { api, agent } = await open()
     const answer = await api.post(`${agent}/voice`, 'no parts', { 'content-type': 'multipart/form-data; boundary=x' })

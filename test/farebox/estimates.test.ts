@@ -242,6 +242,19 @@ it('an estimate says no more at least than it expects, where more usage costs le
   expect([low <= expected, expected <= high]).toEqual([true, true])
 })
 
+it.each(['ai_tokens', 'voice_minutes', 'tts_characters', 'phone_minutes'] as const)(
+  'an estimate of an impossible number of %s says so by its name, instead of expecting it to cost nothing',
+  async (field) => {
+    const box = await openBox()
+    for (const count of [Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300, '5', 5n]) {
+      const message = `${field} must be a number from 0 to 1000000000, received ${count}`
+      expect(() => box.estimate({ [field]: count })).toThrow(expect.objectContaining({ code: 'INVALID_INPUT', message }))
+      await expect(box.estimateTexts({ [field]: count })).rejects.toMatchObject({ code: 'INVALID_INPUT', message })
+    }
+    expect(box.estimate({ [field]: 0 }).total_credits).toBe(0)
+  },
+)
+
 it('an estimate refuses fields that it lacks, and texts that it does not count, instead of expecting them to cost nothing', async () => {
   const box = await openBox()
   const messages = [{ role: 'user' as const, content: 'When do you open?' }]

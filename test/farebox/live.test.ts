@@ -897,6 +897,28 @@ describe('live work whose input fails', () => {
   })
 })
 
+describe('live work that cannot be paid because the database stays away', () => {
+  it.each(['listen', 'converse'] as const)('says so to its reader, and does not blame its provider: %s', async (what) => {
+    const { box, accountId, workflow } = await open(credits(1_000))
+    const extend = box.ledger.extendHold.bind(box.ledger)
+    vi.spyOn(box.ledger, 'extendHold').mockImplementation(async (...call) => {
+      if (call[0].amount !== undefined) throw new LedgerUnavailableError('the database is away')
+      return extend(...call)
+    })
+    async function* input(): AsyncGenerator<RealtimeInput> {
+      for await (const piece of sound(150)) yield { type: 'audio', audio: piece }
+    }
+    const stream = await (what === 'listen'
+      ? workflow.listen({ audio: sound(150), format })
+      : workflow.converse({ ...conversation, input: input() }))
+    await expect(texts(stream.events)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE', isRetryable: true })
+    // A minute was paid before.
+    const { creditsUsed, endedBy } = await stream.settled
+    expect([creditsUsed, endedBy]).toEqual([what === 'listen' ? credits(MINUTE) : 0n, 'caller'])
+    expect(await box.ledger.balance(accountId)).toMatchObject({ balance: credits(1_000) - creditsUsed, held: 0n })
+  })
+})
+
 describe('live work whose provider has heard all and never ends', () => {
   it.each(['listen', 'converse'] as const)('breaks off, is charged, and lets go of its hold: %s', async (what) => {
     const stopped = vi.fn()

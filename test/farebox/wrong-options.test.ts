@@ -17,7 +17,7 @@ import { farebox as express, fareboxRoutes as expressRoutes } from 'farebox/expr
 import { fareboxFetch } from 'farebox/fetch'
 import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
 import { openTelemetry } from 'farebox/opentelemetry'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox } from './open-box.ts'
 
@@ -797,6 +797,26 @@ describe('a phone call', () => {
     const refused = box.workflow({ accountId, name: 'x' }).call(input as never)
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })
     expect((await box.ledger.balance(accountId)).held).toBe(0n)
+  })
+
+  it.each<[object, string]>([
+    [{ durationSecondsMax: 1e9 }, 'durationSecondsMax must be from 1 to 31536000 seconds, received 1000000000'],
+    [{ durationSecondsMax: 0 }, 'durationSecondsMax must be from 1 to 31536000 seconds, received 0'],
+    [{ durationSecondsMax: 0.5 }, 'durationSecondsMax must be from 1 to 31536000 seconds, received 0.5'],
+    [{ durationSecondsMax: -1 }, 'durationSecondsMax must be from 1 to 31536000 seconds, received -1'],
+    [{ durationSecondsMax: Number.NaN }, 'durationSecondsMax must be from 1 to 31536000 seconds, received NaN'],
+    [{ durationSecondsMax: '60' }, 'durationSecondsMax must be from 1 to 31536000 seconds, received 60'],
+    [{ durationSecondsMax: null }, 'durationSecondsMax must be from 1 to 31536000 seconds, received null'],
+    [{ durationSecondsExpected: -1 }, 'durationSecondsExpected must be 0 seconds or more, received -1'],
+    [{ durationSecondsExpected: Number.NaN }, 'durationSecondsExpected must be 0 seconds or more, received NaN'],
+  ])('of %o is refused by the name of its option, before it is dialled, and in estimates', async (lengths, message) => {
+    const dialled = vi.fn()
+    const box = await openBox({ providers: [{ ...simulated({ services: ['phone'] }), call: dialled }] })
+    const workflow = box.workflow({ accountId: (await openAccount(box)).accountId, name: 'x' })
+    const input = { to: '+15551234567', instructions: { type: 'say', text: 'Hello' }, ...lengths } as never
+    await expect(workflow.call(input)).rejects.toMatchObject({ code: 'INVALID_INPUT', message })
+    await expect(workflow.estimate({ call: lengths as never })).rejects.toMatchObject({ code: 'INVALID_INPUT', message })
+    expect(dialled).not.toHaveBeenCalled()
   })
 })
 

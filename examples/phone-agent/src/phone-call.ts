@@ -203,8 +203,12 @@ export class PhoneCall {
       this.#voice.clear()
     }
     if (!isFinal || this.#isEnding) return
-    const { available } = await box.ledger.balance(accountId)
-    print(`caller: ${text} (${Number(available / 1_000_000n)} credits)`)
+    // What is heard is answered even if the database cannot tell the balance.
+    const left = await box.ledger.balance(accountId).then(
+      ({ available }) => `${Number(available / 1_000_000n)} credits`,
+      () => 'credits unknown',
+    )
+    print(`caller: ${text} (${left})`)
     this.#messages.push({ role: 'user', content: text })
     this.#say((signal) => this.#answer(signal))
   }

@@ -1,5 +1,9 @@
 import type { ChatMessage, PhoneRequest } from '@farebox/core'
 import { InvalidInputError } from '@farebox/ledger'
+import type { PhoneInput } from './workflow-calls.ts'
+
+/** The longest call that may be asked for. What holds its price lasts a year and a day, and it must ring and hang up as well. */
+const CALL_SECONDS_LIMIT = 365 * 86_400
 
 const roles = ['system', 'developer', 'user', 'assistant', 'tool']
 
@@ -55,5 +59,22 @@ export function checkPhoneCall({ to, instructions }: Pick<PhoneRequest, 'to' | '
   if (typeof to !== 'string' || to === '') throw new InvalidInputError('to', 'must be the number to call: +15551234567')
   if (typeof instructions?.type !== 'string') {
     throw new InvalidInputError('instructions', `must say what is said or done: { type: 'say', text: 'Hello' }`)
+  }
+}
+
+/**
+ * Rejects lengths that no call can have. Providers take zero, or what is no number, for no limit at all.
+ *
+ * @throws {InvalidInputError} a length is not a possible number of seconds; the error names it
+ */
+export function checkCallLengths({
+  durationSecondsMax: most,
+  durationSecondsExpected: expected,
+}: Pick<PhoneInput, 'durationSecondsMax' | 'durationSecondsExpected'>): void {
+  if (most !== undefined && !(typeof most === 'number' && most >= 1 && most <= CALL_SECONDS_LIMIT)) {
+    throw new InvalidInputError('durationSecondsMax', `must be from 1 to ${CALL_SECONDS_LIMIT} seconds, received ${most}`)
+  }
+  if (expected !== undefined && !(typeof expected === 'number' && expected >= 0)) {
+    throw new InvalidInputError('durationSecondsExpected', `must be 0 seconds or more, received ${expected}`)
   }
 }

@@ -2,6 +2,7 @@ import { CREDITS_MAX, type Credits, microCredits, type Offer, type UsageQuantity
 import type { PhoneNumbers, RequestMetadata, Route, RouteRequest } from '@farebox/router'
 import { CALL_SECONDS_MAX, callRoute, speakRoute, transcribeRoute } from './call-routes.ts'
 import { chatRoute, questionAbout } from './chat-route.ts'
+import { checkCallLengths } from './check-calls.ts'
 import { errorOfRoute } from './errors.ts'
 import { type MeterParts, type Payer, planOnly } from './hold-route.ts'
 import { measureChat, offersFor } from './measure-chat.ts'
@@ -55,7 +56,10 @@ export async function estimateCalls(
   if (see) await addChat('vision', 'see', { ...see, messages: questionAbout(see.prompt, see.images) })
   if (transcribe) add(transcribeRoute((await readAudio(transcribe.audio)).durationSeconds, transcribe))
   if (speak) add(speakRoute(speak.text, speak))
-  if (call) add(callRoute(call.durationSecondsMax ?? CALL_SECONDS_MAX, call))
+  if (call) {
+    checkCallLengths(call)
+    add(callRoute(call.durationSecondsMax ?? CALL_SECONDS_MAX, call))
+  }
   const sum = (level: keyof CreditsRange) => microCredits(services.reduce((total, one) => total + one[level], 0n))
   return { services, low: sum('low'), expected: sum('expected'), high: sum('high') }
 }

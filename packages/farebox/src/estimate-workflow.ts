@@ -43,13 +43,23 @@ const fields: FieldNames<EstimateInput> = {
   service_configuration: true,
 }
 
+/** The most units of a service that are estimated at once. */
+export const ESTIMATED_UNITS_MAX = 1_000_000_000
+const counts = ['ai_tokens', 'voice_minutes', 'tts_characters', 'phone_minutes'] as const
+
 /**
- * Rejects fields that an estimate does not have, and texts where nobody counts them. Both would otherwise be estimated to cost nothing.
+ * Rejects fields that an estimate does not have, impossible counts, and texts where nobody counts them. Some would otherwise be
+ * estimated to cost nothing.
  *
- * @throws {InvalidInputError} a field is unknown, or a text is given to `estimate()`
+ * @throws {InvalidInputError} a field is unknown, a count is impossible, or a text is given to `estimate()`
  */
 export function checkEstimate(verb: 'estimate' | 'estimateTexts', input: EstimateInput): void {
   checkFieldNames<EstimateInput>(input, fields, `${verb}()`)
+  for (const field of counts) {
+    const count: unknown = input[field] ?? 0
+    if (typeof count === 'number' && count >= 0 && count <= ESTIMATED_UNITS_MAX) continue
+    throw new InvalidInputError(field, `must be a number from 0 to ${ESTIMATED_UNITS_MAX}, received ${count}`)
+  }
   if (verb === 'estimateTexts') return
   const text = (['messages', 'tts_text'] as const).find((field) => input[field] !== undefined)
   if (text) throw new InvalidInputError(text, 'is not counted by estimate(): call estimateTexts()')

@@ -327,7 +327,7 @@ export class Farebox {
    * Estimates what planned work will cost, by service and in total, without calling a provider. For texts, use
    * {@link estimateTexts}.
    *
-   * @throws {InvalidInputError} a field is unknown, or `messages` or `tts_text` is given
+   * @throws {InvalidInputError} a field is unknown, a count is impossible, or `messages` or `tts_text` is given
    */
   estimate(input: EstimateInput): EstimateReport {
     checkEstimate('estimate', input)
@@ -338,7 +338,7 @@ export class Farebox {
   /**
    * Like {@link estimate}, but counts texts first: `messages` in tokens of each model that may answer, `tts_text` in characters.
    *
-   * @throws {InvalidInputError} a field is unknown
+   * @throws {InvalidInputError} a field is unknown, or a count is impossible
    */
   async estimateTexts(input: EstimateInput): Promise<EstimateReport> {
     checkEstimate('estimateTexts', input)

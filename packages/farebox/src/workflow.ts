@@ -27,7 +27,7 @@ import { CallRunner, type RunnerParts, type RunningStream, required } from './ca
 import { type Charge, chargesOf } from './charges-of.ts'
 import { answerTokensMax, chatRequest, chatRoute, continuedMessages, floorUsage, questionAbout } from './chat-route.ts'
 import { ChatSession } from './chat-session.ts'
-import { checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
+import { checkCallLengths, checkMessages, checkPhoneCall, checkTokensMax } from './check-calls.ts'
 import { correctionIdOf } from './correction-id.ts'
 import { modelOf } from './dialect-options.ts'
 import { Envelope } from './envelope.ts'
@@ -337,12 +337,13 @@ export class Workflow {
    * Places a phone call, and resolves when it has ended. A call is never dialled twice. If the account, a budget or the workflow
    * does not allow all of `durationSecondsMax`, the provider is told to end the call earlier.
    *
-   * @throws {InvalidInputError} the input has no number, or nothing to say or do
+   * @throws {InvalidInputError} the input has no number, nothing to say or do, or a length that no call can have
    */
   async call(given: PhoneInput): Promise<PhoneAnswer> {
     checkCall('call', given)
     const { durationSecondsMax = CALL_SECONDS_MAX, ...input } = given
     checkPhoneCall(input)
+    checkCallLengths(given)
     const route = { ...input, metadata: { ...this.#options.metadata, ...input.metadata } }
     const isAffordable = (length: number, available: Credits) =>
       planOnly(this.#parts, this.#payer, callRoute(length, route), available).status !== 'refused'

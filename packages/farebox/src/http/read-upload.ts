@@ -26,7 +26,7 @@ export interface Upload {
  * Reads the file of a multipart field, or the body itself where it is not a form.
  *
  * @throws {CallerLeftError} the sender left before the end of the body
- * @throws {InvalidBodyError} the form has no such file
+ * @throws {InvalidBodyError} the form has no such file, or several
  * @throws {UnsupportedMediaTypeError} the body is JSON or XML, or the form is compressed
  * @throws {MalformedBodyError} the form cannot be read
  */
@@ -46,7 +46,8 @@ async function read(request: Request, field: string): Promise<Upload> {
     throw isFareboxError(error) ? error : unreadable(request, 'the multipart body cannot be read', error)
   })
   const entries = [...form]
-  const file = form.get(field)
+  const [file, ...others] = form.getAll(field)
+  if (others.length > 0) throw new InvalidBodyError([{ field, problem: `must be one file: the form has ${others.length + 1}` }])
   if (!(file instanceof Blob)) throw new InvalidBodyError([{ field, problem: 'must be a file field of the form' }])
   const lists = textsOf(entries)
   const fields = Object.fromEntries(Object.entries(lists).map(([name, values]) => [name, values.join(',')]))

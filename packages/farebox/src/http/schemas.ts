@@ -1,6 +1,7 @@
 import { type Credits, credits, units } from '@farebox/core'
 import { budgetPeriods, grantSources, granularities, seriesGroups } from '@farebox/ledger'
 import { z } from 'zod'
+import { ESTIMATED_UNITS_MAX } from '../estimate-workflow.ts'
 import { TIME_END, withinTimes } from '../within-times.ts'
 import { CURSOR_WORDS } from './cursor.ts'
 
@@ -32,7 +33,7 @@ export const amount = z
   .transform((value): Credits => credits(value))
   .refine((value) => value <= credits(CREDITS_MAX), `must be at most ${CREDITS_MAX}`)
 const positiveAmount = amount.refine((value) => value > 0n, 'must be above 0')
-const count = z.number().min(0).max(1_000_000_000)
+const count = z.number().min(0).max(ESTIMATED_UNITS_MAX)
 
 const phoneNumber = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be an E.164 number such as +15551234567')
 

@@ -74,6 +74,7 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   readonly #answers = new AnswerQueue()
   #ending: LiveEnding = { endedBy: 'input' }
   #inputFailure: { cause: unknown } | undefined
+  #paymentFailure: { cause: unknown } | undefined
   /** Aborts when the input has ended, or no more of it is to be read. */
   readonly #over = new AbortController()
 
@@ -156,6 +157,10 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
     return this.#inputFailure
   }
 
+  get paymentFailure(): { cause: unknown } | undefined {
+    return this.#paymentFailure
+  }
+
   get over(): AbortSignal {
     return this.#over.signal
   }
@@ -202,11 +207,11 @@ class ConverseSession implements LiveSession<RealtimeEvent> {
   async #cover(heard: number): Promise<boolean> {
     this.#covered = heard
     const turn = this.nextTurn()
-    const outcome = (await this.#meter?.cover(turn)) ?? {
-      status: 'spent' as const,
-      reason: 'credits' as const,
-      blockedBy: undefined,
-    }
+    const covering = this.#meter?.cover(turn).catch((error: unknown) => {
+      this.#paymentFailure = { cause: error }
+      throw error
+    })
+    const outcome = (await covering) ?? { status: 'spent' as const, reason: 'credits' as const, blockedBy: undefined }
     if (outcome.status === 'held') {
       this.#warn(outcome.affordable, this.#meter?.priceOf(turn) ?? 0n)
       return true

@@ -6,7 +6,7 @@ import { required } from '../call-runner.ts'
 import type { HeldRoute } from '../hold-route.ts'
 import { safeListener } from '../safe-listener.ts'
 import type { ListenInput, LiveStream } from '../workflow-calls.ts'
-import type { LiveMeter } from './live-meter.ts'
+import type { LiveMeter, Spent } from './live-meter.ts'
 import { checkPiece, checkSound, type LiveEnding, type LiveParts, type LiveSession, openLive } from './open-live.ts'
 import { PaidTime } from './paid-time.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -40,6 +40,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
   #heard = 0
   #ending: LiveEnding = { endedBy: 'input' }
   #inputFailure: { cause: unknown } | undefined
+  #paymentFailure: { cause: unknown } | undefined
 
   constructor(input: ListenInput, onLow: ListenInput['onLow']) {
     const { lowSeconds = LOW_SECONDS } = input
@@ -64,6 +65,10 @@ class ListenSession implements LiveSession<TranscriptEvent> {
 
   get inputFailure(): { cause: unknown } | undefined {
     return this.#inputFailure
+  }
+
+  get paymentFailure(): { cause: unknown } | undefined {
+    return this.#paymentFailure
   }
 
   get over(): AbortSignal {
@@ -94,7 +99,7 @@ class ListenSession implements LiveSession<TranscriptEvent> {
       for await (const piece of untilStopped(pieces, this.#over.signal)) {
         checkPiece('audio', piece)
         const heard = this.#heard + soundSeconds(piece.length, format)
-        const spent = heard > this.#time.covered ? await this.#time.cover(this.#heard, heard) : undefined
+        const spent = heard > this.#time.covered ? await this.#cover(heard) : undefined
         if (spent) {
           this.#ending = { endedBy: spent.reason, blockedBy: spent.blockedBy }
           return
@@ -112,5 +117,12 @@ class ListenSession implements LiveSession<TranscriptEvent> {
       // Not awaited: the source may be waiting for somebody to speak.
       pieces.return?.().catch(() => {})
     }
+  }
+
+  #cover(until: number): Promise<Spent | undefined> {
+    return this.#time.cover(this.#heard, until).catch((error: unknown) => {
+      this.#paymentFailure = { cause: error }
+      throw error
+    })
   }
 }

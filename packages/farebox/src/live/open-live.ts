@@ -65,6 +65,8 @@ export interface LiveSession<Event> {
   readonly ending: LiveEnding
   /** What the input, or paying for it, threw. */
   readonly inputFailure: { cause: unknown } | undefined
+  /** What paying for the input threw. The caller gets this, and not what the provider made of an input that broke off. */
+  readonly paymentFailure: { cause: unknown } | undefined
 }
 
 /**
@@ -172,10 +174,11 @@ async function openWatched<Event extends StreamEvent>(
   const { provider } = candidate.offer
   const { isSimulated } = candidate.adapter
   // Read even if the caller does not, so that the work is charged when it ends and its hold released.
-  const events = readAhead(value.events, (event) => {
+  const see = (event: Event) => {
     streamId ??= event.requestId
     return session.see?.(event)
-  })
+  }
+  const events = readAhead(value.events, see, (error) => (session.paymentFailure ?? { cause: error }).cause)
   return { provider, isSimulated, balance: held.balance, events, settled }
 }
 

@@ -7,10 +7,13 @@ interface Item<Event> {
 /**
  * Reads events ahead of their reader. `see` handles each event as soon as it arrives and before the reader gets it, so that costs
  * are counted even if the reader is slow, or leaves before it reaches the event.
+ *
+ * @param errorOf  what the reader gets in place of an error of the source
  */
 export function readAhead<Event>(
   source: AsyncIterableIterator<Event, undefined, undefined>,
   see: (event: Event) => Promise<void> | void,
+  errorOf: (error: unknown) => unknown,
 ): AsyncIterableIterator<Event, undefined, undefined> {
   const items: Item<Event>[] = []
   let ending: { error?: unknown } | undefined
@@ -39,7 +42,7 @@ export function readAhead<Event>(
   }
   pump().then(
     () => end({}),
-    (error: unknown) => end({ error }),
+    (error: unknown) => end({ error: errorOf(error) }),
   )
 
   async function readOn(): Promise<IteratorResult<Event, undefined>> {
