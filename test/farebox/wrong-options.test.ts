@@ -1,4 +1,4 @@
-import { InvalidOptionError, type ProviderAdapter } from '@farebox/core'
+import type { ProviderAdapter } from '@farebox/core'
 import { cloudEvents, keepAlive, Ledger, Outbox, stripeMeterEvents, UsageOutbox, webhook } from '@farebox/ledger'
 import { postgres, readPostgresBalances } from '@farebox/ledger/postgres'
 import { readSqliteBalances, sqlite } from '@farebox/ledger/sqlite'
@@ -18,20 +18,11 @@ import { fareboxFetch } from 'farebox/fetch'
 import { farebox as koa, fareboxRoutes as koaRoutes } from 'farebox/koa'
 import { openTelemetry } from 'farebox/opentelemetry'
 import { describe, expect, it, vi } from 'vitest'
+import { said } from '../support/said.ts'
 import { serveApi } from './api-client.ts'
 import { openAccount, openBeside, openBox } from './open-box.ts'
 
 // What programs without types give by mistake, and are told by nobody but us.
-
-function said(work: () => unknown): string {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) return error.message
-    throw error
-  }
-  return 'nothing was said'
-}
 
 const refusal = (options: object) =>
   said(() => createFarebox({ store: sqlite({ filename: ':memory:' }), providers: [simulated()], ...options } as FareboxOptions))

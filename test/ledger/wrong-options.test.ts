@@ -1,20 +1,10 @@
-import { InvalidOptionError } from '@farebox/core'
 import { cloudEvents, keepAlive, Ledger, stripeMeterEvents, webhook } from '@farebox/ledger'
 import { postgres } from '@farebox/ledger/postgres'
 import { sqlite } from '@farebox/ledger/sqlite'
 import { describe, expect, it } from 'vitest'
+import { said } from '../support/said.ts'
 
 // What programs without types give by mistake, and would notice only when a delivery, an extension or a write fails.
-
-function said(work: () => unknown): string {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) return error.message
-    throw error
-  }
-  return 'nothing was said'
-}
 
 describe('a receiver of usage', () => {
   const stripe = { billing: { meterEvents: { create: async () => ({}) } } }
