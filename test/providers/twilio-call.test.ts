@@ -120,23 +120,30 @@ describe('a call by Twilio', () => {
   })
 
   it.each([
-    ['a number to call that is none', { to: '0151 123' }],
-    ['no limit', { durationSecondsMax: Number.NaN }],
-    ['an endless limit', { durationSecondsMax: Number.POSITIVE_INFINITY }],
-    ['a limit of less than a second', { durationSecondsMax: 0.5 }],
-    ['instructions that are too long to be sent', { instructions: { type: 'say', text: 'x'.repeat(4_000) } as const }],
-  ])('with %s is refused before anything is sent', async (_, given) => {
+    ['a number to call that is none', { to: '0151 123' }, { providerParameter: 'to' }],
+    ['no limit', { durationSecondsMax: Number.NaN }, { providerParameter: 'durationSecondsMax' }],
+    ['an endless limit', { durationSecondsMax: Number.POSITIVE_INFINITY }, { providerParameter: 'durationSecondsMax' }],
+    ['a limit of less than a second', { durationSecondsMax: 0.5 }, { providerParameter: 'durationSecondsMax' }],
+    [
+      'instructions that are too long to be sent',
+      { instructions: { type: 'say', text: 'x'.repeat(4_000) } as const },
+      { providerCode: 'too_long', providerParameter: 'instructions' },
+    ],
+  ])('with %s is refused before anything is sent, and says what of it is wrong', async (_, given, fault) => {
     const { adapter, loopback } = await open()
     expect(await failureOf(adapter.call(phoneRequest(given), callContext()))).toMatchObject({
       kind: 'invalid_request',
       isRetryable: false,
+      ...fault,
     })
     expect(loopback.requests).toHaveLength(0)
   })
 
   it('without a number to call from is refused before anything is sent', async () => {
     const { adapter, loopback } = await open({ from: undefined })
-    expect((await failureOf(adapter.call(phoneRequest(), callContext()))).kind).toBe('invalid_request')
+    const error = await failureOf(adapter.call(phoneRequest(), callContext()))
+    expect(error.kind).toBe('invalid_request')
+    expect(error.providerParameter).toBe('from')
     expect(loopback.requests).toHaveLength(0)
   })
 })

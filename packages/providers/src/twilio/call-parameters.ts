@@ -23,11 +23,17 @@ export function callParameters(
   attemptId: string,
 ): Record<string, unknown> {
   const { to, from = settings.from, durationSecondsMax } = request
-  if (!isPhoneNumber(to)) throw invalidRequest(name, 'the number to call is not in E.164 form, such as +15551234567')
-  if (from === undefined) throw invalidRequest(name, 'there is no number to call from: give the request or the adapter one')
+  if (!isPhoneNumber(to))
+    throw invalidRequest(name, 'the number to call is not in E.164 form, such as +15551234567', { providerParameter: 'to' })
+  if (from === undefined)
+    throw invalidRequest(name, 'there is no number to call from: give the request or the adapter one', {
+      providerParameter: 'from',
+    })
   const timeLimit = Math.floor(durationSecondsMax)
   if (!Number.isSafeInteger(timeLimit) || timeLimit < 1) {
-    throw invalidRequest(name, `durationSecondsMax must be 1 or more, received ${durationSecondsMax}`)
+    throw invalidRequest(name, `durationSecondsMax must be 1 or more, received ${durationSecondsMax}`, {
+      providerParameter: 'durationSecondsMax',
+    })
   }
   return {
     to,
@@ -53,6 +59,7 @@ function instructions(name: string, given: PhoneRequest['instructions']): { url:
   throw invalidRequest(
     name,
     `the instructions have ${twiml.length} characters, and ${TWIML_MAX} may be sent: serve them from a URL`,
+    { providerCode: 'too_long', providerParameter: 'instructions' },
   )
 }
 

@@ -1,4 +1,4 @@
-import { ProviderError, type ProviderErrorKind } from '@farebox/core'
+import { ProviderError, type ProviderErrorFacts, type ProviderErrorKind } from '@farebox/core'
 import { asRecord } from '../adapter/answer.ts'
 import { sdkError } from '../adapter/sdk-error.ts'
 import type { TwilioConnection } from './twilio-client.ts'
@@ -56,9 +56,16 @@ export function outcomeUnknown(name: string, error: ProviderError, callId: strin
   })
 }
 
-/** The error for a request that is wrong before it is sent. `reason` should quote no more of it than necessary. */
-export function invalidRequest(provider: string, reason: string): ProviderError {
-  return new ProviderError(`${provider} cannot place this call: ${reason}`, { provider, kind: 'invalid_request' })
+/**
+ * The error for a request that is wrong before it is sent. `reason` should quote no more of it than necessary: callers are told
+ * `fault` only.
+ */
+export function invalidRequest(
+  provider: string,
+  reason: string,
+  fault: Pick<ProviderErrorFacts, 'providerCode' | 'providerParameter'> = {},
+): ProviderError {
+  return new ProviderError(`${provider} cannot place this call: ${reason}`, { provider, kind: 'invalid_request', ...fault })
 }
 
 /**
