@@ -19,6 +19,10 @@ describe('bundled for a page', () => {
     expect(code).not.toMatch(/\brequire\(|\bimport\(|from["']|node:|\bprocess\.|\bBuffer\b|__dirname/)
   })
 
+  it('has no lookbehind, for which a Safari before 16.4 refuses all of it', () => {
+    expect(code).not.toMatch(/\(\?<[=!]/)
+  })
+
   it('is small', () => {
     expect(gzipSync(code).byteLength).toBeLessThan(GZIPPED_BYTES_MAX)
   })

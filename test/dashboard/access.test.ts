@@ -189,6 +189,7 @@ inBrowser('whoever cannot see all of it', () => {
     expect(await page.locator('h1').textContent()).toBe('unnamed')
     await page.getByRole('link', { name: 'unnamed' }).click()
     await expect.poll(() => new URL(page.url()).searchParams.get('user')).toBe(blank)
+    await page.getByRole('button', { name: 'Remove the filter: User unnamed' }).waitFor()
     const admin = await openPage(`?account=${accountId}`)
     await admin.route('**/api/v1/admin/accounts?*', async (route) => {
       const answer = await route.fetch()

@@ -45,7 +45,8 @@ async function readPieces(pieces: Pieces, signal: AbortSignal | undefined): Prom
 }
 
 function bytesOf(audio: unknown): BlobPart {
-  const isBytes = ArrayBuffer.isView(audio) || audio instanceof ArrayBuffer
+  // Not `instanceof`: a frame of a page has an `ArrayBuffer` of its own.
+  const isBytes = ArrayBuffer.isView(audio) || Object(audio)[Symbol.toStringTag] === 'ArrayBuffer'
   check(isBytes, 'audio must be bytes', audio)
   return audio as BlobPart
 }

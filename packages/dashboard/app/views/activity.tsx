@@ -2,7 +2,7 @@ import type { WorkflowListing, WorkflowPage } from '@farebox/client'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { type AskError, getJson } from '../api/get-json.ts'
 import { useAnswer } from '../api/use-answer.ts'
-import { charged, credits, exactCredits, plural, utc } from '../format.ts'
+import { charged, credits, exactCredits, named, plural, utc } from '../format.ts'
 import { AnswerView } from '../parts/answer-view.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Older } from '../parts/older.tsx'
@@ -117,7 +117,7 @@ export function Activity() {
           <ul class="chips" aria-label="Filters">
             {(from || to) && <Chip text={`Opened ${spanOf(from, to)}`} without={{ from: undefined, to: undefined }} />}
             {key && <Chip text={`Key ${key}`} without={{ key: undefined }} />}
-            {user && <Chip text={`User ${user}`} without={{ user: undefined }} />}
+            {user && <Chip text={`User ${named(user)}`} without={{ user: undefined }} />}
           </ul>
         )}
         <AnswerView
