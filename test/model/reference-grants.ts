@@ -12,6 +12,7 @@ import {
   notAwaited,
   outOfRange,
   type Part,
+  past,
   positive,
   sum,
 } from './reference-things.ts'
@@ -117,9 +118,7 @@ export abstract class ReferenceGrants {
     const { grantId, amount, effectiveAt = this.now, expiresAt, rollover, topUpId } = input
     if (this.grants.some((grant) => grant.grantId === grantId)) return exists('grant', grantId)
     if (this.wouldOverflow(amount)) return outOfRange('amount')
-    if (expiresAt !== undefined && expiresAt <= this.now) {
-      return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
-    }
+    if (expiresAt !== undefined && expiresAt <= this.now) return past(expiresAt)
     if (topUpId !== undefined) {
       if (this.topUp?.id !== topUpId || this.topUp.grantId !== undefined) return notAwaited(topUpId)
       this.topUp.grantId = grantId

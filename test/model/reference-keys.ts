@@ -1,4 +1,5 @@
 import type { Failure, Operation, Outcome } from '../../packages/ledger/src/operations.ts'
+import { exists, invalid, missing, past } from './reference-things.ts'
 
 /** Verbs about API keys. */
 export type KeyOperation = Extract<
@@ -33,7 +34,7 @@ export class ReferenceKeys {
       prefixes.add(prefix)
       return { status: 'created', apiKeyId, prefix, replayed: false }
     }
-    if (!key) return { status: 'failed', code: 'API_KEY_NOT_FOUND', id: apiKeyId }
+    if (!key) return missing('API_KEY_NOT_FOUND', apiKeyId)
     switch (verb) {
       case 'rotateApiKey': {
         const hasExpired = key.expiresAt !== undefined && key.expiresAt <= now
@@ -56,14 +57,6 @@ export class ReferenceKeys {
   }
 }
 
-function exists(what: string, id: string): Failure {
-  return { status: 'failed', code: 'ALREADY_EXISTS', what, id }
-}
-
 function gone(how: string): Failure {
-  return { status: 'failed', code: 'INVALID_INPUT', field: 'apiKeyId', problem: `names a key that ${how}: create another one` }
-}
-
-function past(expiresAt: number): Failure {
-  return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
+  return invalid('apiKeyId', `names a key that ${how}: create another one`)
 }

@@ -171,3 +171,7 @@ export function invalid(field: string, problem: string): Failure {
 export function notAwaited(topUpId: string): Failure {
   return invalid('topUpId', `is not the pending top-up: ${topUpId}`)
 }
+
+export function past(expiresAt: number): Failure {
+  return invalid('expiresAt', `is not in the future: ${expiresAt}`)
+}

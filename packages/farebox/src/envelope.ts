@@ -12,6 +12,7 @@ import {
   type SettleHoldOutcome,
 } from '@farebox/ledger'
 import { errorOfRefusal, WorkflowClosedError } from './errors.ts'
+import { release } from './hold-route.ts'
 
 /** The options of an envelope. */
 export interface EnvelopeOptions {
@@ -148,11 +149,7 @@ export class Envelope {
   async #openAndHold(hold: PlaceHoldInput): Promise<PlaceHoldOutcome> {
     const [opened, held] = await Promise.allSettled([this.open(), this.#ledger.placeHold(hold)])
     if (opened.status === 'rejected') {
-      const { accountId } = hold
-      // If even this fails, the hold expires by itself.
-      if (held.status === 'fulfilled' && held.value.status === 'held') {
-        await this.#ledger.releaseHold({ accountId, holdId: held.value.holdId }).catch(() => undefined)
-      }
+      if (held.status === 'fulfilled' && held.value.status === 'held') await release({ ledger: this.#ledger }, hold, held.value)
       throw opened.reason
     }
     if (held.status === 'rejected') throw held.reason

@@ -3,7 +3,7 @@ import type { KeyServiceInput } from '../inputs.ts'
 import type { Failure, Operations, Outcomes } from '../operations.ts'
 import type { ApiKeyServiceRow } from '../rows.ts'
 import type { LedgerState } from './state.ts'
-import { type Decision, refuse, type Step } from './step.ts'
+import { type Decision, overAlready, refuse, type Step } from './step.ts'
 
 /** Creates a key that spends from the account. A credit line does not count: it is no sign that anybody has paid. */
 export function createApiKey({ state, account, now }: Step, input: Operations['createApiKey']): Decision<'createApiKey'> {
@@ -12,10 +12,8 @@ export function createApiKey({ state, account, now }: Step, input: Operations['c
     return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key', id: apiKeyId })
   }
   if (state.keyPrefix(prefix)) return refuse({ status: 'failed', code: 'ALREADY_EXISTS', what: 'API key prefix', id: prefix })
-  if (input.expiresAt !== undefined && input.expiresAt <= now) {
-    const problem = `is not in the future: ${input.expiresAt}`
-    return refuse({ status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem })
-  }
+  const isOver = overAlready(input.expiresAt, now)
+  if (isOver) return refuse(isOver)
   const available = microCredits(account.posted - account.held)
   if (available < input.minimumBalance) {
     return refuse({ status: 'refused', reason: 'insufficient_balance', available, requested: input.minimumBalance })

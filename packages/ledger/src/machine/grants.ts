@@ -5,7 +5,7 @@ import { remindAt } from './advance.ts'
 import { awaitGrant, completeTopUp, giveUpGrant, isUnanswered, notPending } from './alerts.ts'
 import { balanceBeyond } from './balance-beyond.ts'
 import { repayDebt } from './lots.ts'
-import { type Decision, refuse, type Step } from './step.ts'
+import { type Decision, overAlready, refuse, type Step } from './step.ts'
 
 /** Adds a grant. One that begins later waits as `pending`, outside the balance. */
 export function grant(step: Step, input: Operations['grant']): Decision<'grant'> {
@@ -17,14 +17,8 @@ export function grant(step: Step, input: Operations['grant']): Decision<'grant'>
   const tooMuch = balanceBeyond(step, amount, 'amount')
   if (tooMuch) return refuse(tooMuch)
 
-  if (input.expiresAt !== undefined && input.expiresAt <= now) {
-    return refuse({
-      status: 'failed',
-      code: 'INVALID_INPUT',
-      field: 'expiresAt',
-      problem: `is not in the future: ${input.expiresAt}`,
-    })
-  }
+  const isOver = overAlready(input.expiresAt, now)
+  if (isOver) return refuse(isOver)
 
   if (input.topUpId !== undefined && !isUnanswered(account, input.topUpId)) return refuse(notPending(input.topUpId))
 

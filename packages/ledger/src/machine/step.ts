@@ -24,3 +24,9 @@ export type Decision<Name extends Verb> =
 export function refuse<Why>(refused: Why): { refused: Why } {
   return { refused }
 }
+
+/** The failure for something new that would be over already. */
+export function overAlready(expiresAt: number | undefined, now: number): Failure | undefined {
+  if (expiresAt === undefined || expiresAt > now) return undefined
+  return { status: 'failed', code: 'INVALID_INPUT', field: 'expiresAt', problem: `is not in the future: ${expiresAt}` }
+}
